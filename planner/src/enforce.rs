@@ -1,0 +1,83 @@
+//! The last stage: a decided plan becomes one that the engine may run.
+
+use datafusion_expr::LogicalPlan;
+
+use crate::{
+    Decided,
+    authorize::{Access, Metrics, Ruling, StoredLabels, Verdict},
+    bind::{Expectations, Relation},
+};
+
+/// A plan that may be run, with what was decided about it.
+///
+/// INVARIANT: there is no other way to make one than [`enforce`], which takes what [`crate::authorize`] let pass.
+#[derive(Debug)]
+pub struct AuthorizedPlan {
+    plan: LogicalPlan,
+    relations: Vec<Relation>,
+    expectations: Expectations,
+    rulings: Vec<Ruling>,
+    accesses: Vec<Access>,
+    metrics: Metrics,
+    stored: StoredLabels,
+}
+
+/// Makes a decided plan runnable.
+///
+/// Nothing is rewritten here as long as policies neither mask columns nor filter rows: every scan already stands for
+/// exactly what was decided about.
+pub fn enforce(decided: Decided) -> AuthorizedPlan {
+    let Decided { labeled, rulings, accesses, metrics, stored } = decided;
+    let bound = labeled.bound;
+    AuthorizedPlan {
+        plan: bound.plan,
+        relations: bound.relations,
+        expectations: bound.expectations,
+        rulings,
+        accesses,
+        metrics,
+        stored,
+    }
+}
+
+impl AuthorizedPlan {
+    /// The plan. Its scans are [`crate::bind::GovernedSource`]s.
+    pub fn plan(&self) -> &LogicalPlan {
+        &self.plan
+    }
+
+    /// Every table and view that it reads.
+    pub fn relations(&self) -> &[Relation] {
+        &self.relations
+    }
+
+    /// What its last columns mean.
+    pub fn expectations(&self) -> &Expectations {
+        &self.expectations
+    }
+
+    /// What was decided about tags.
+    pub fn rulings(&self) -> &[Ruling] {
+        &self.rulings
+    }
+
+    /// What was decided about tables and schemas.
+    pub fn accesses(&self) -> &[Access] {
+        &self.accesses
+    }
+
+    /// Which figures of the run its starter may see.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// The tags that the written table gets.
+    pub fn stored_labels(&self) -> &StoredLabels {
+        &self.stored
+    }
+
+    /// Whether something passed only to be recorded.
+    pub fn is_audited(&self) -> bool {
+        self.rulings.iter().any(|ruling| ruling.verdict == Verdict::Audit)
+    }
+}

@@ -1,0 +1,112 @@
+//! Text to [`Statement`]s: the only place that reads SQL.
+//!
+//! A text is cut into tokens once, split at semicolons, and every piece goes to the family that its first words
+//! name. What no family claims is an error that lists what could have stood there; nothing is passed on unread.
+
+mod catalog;
+mod cursor;
+mod dml;
+mod expectation;
+mod grant;
+mod pipeline;
+mod policy;
+mod principal;
+mod show;
+mod source;
+mod statement;
+mod tag;
+mod versions;
+
+pub use cursor::ParseError;
+pub use expectation::{Expectation, OnViolation};
+pub use pipeline::{
+    ParameterDecl, PipelineFile, PipelineHeader, Schedule, StageKind, StageStatement, parse_pipeline,
+};
+pub use source::{SourceSpan, SourceText};
+pub use statement::{
+    Column, ColumnTags, CreateExternal, CreateTable, DropKind, Explain, FileFormat, GrantAction, GrantObject,
+    GrantStatement, Parsed, SetVariable, ShowStatement, Statement, TagTarget, Write,
+};
+pub use versions::{TableRef, Versions};
+
+pub(crate) use cursor::{fold_ident, fold_object_name};
+use cursor::Cursor;
+use sqlparser::tokenizer::{Token, TokenWithSpan};
+
+/// Reads every statement of `text`, in order.
+///
+/// # Errors
+/// [`ParseError`] at the first place that is not understood, saying what was expected there.
+pub fn parse(text: &str) -> Result<Vec<Parsed>, ParseError> {
+    let source = SourceText::new(text);
+    split(&source)?
+        .into_iter()
+        .map(|(tokens, span)| {
+            let mut cursor = Cursor::new(&source, tokens, span);
+            let statement = statement(&mut cursor)?;
+            cursor.end()?;
+            Ok(Parsed { statement, text: source.slice(span).into(), span, versions: cursor.into_versions() })
+        })
+        .collect()
+}
+
+/// Reads a view's stored query.
+///
+/// # Errors
+/// [`ParseError`] when the text is not one query.
+pub(crate) fn parse_view(text: &str) -> Result<(Box<sqlparser::ast::Query>, Versions), ParseError> {
+    let source = SourceText::new(text);
+    let (tokens, span) = split(&source)?.into_iter().next().unwrap_or_default();
+    let mut cursor = Cursor::new(&source, tokens, span);
+    let query = cursor.query()?;
+    cursor.end()?;
+    Ok((query, cursor.into_versions()))
+}
+
+/// One statement, by its first words.
+fn statement(cursor: &mut Cursor<'_>) -> Result<Statement, ParseError> {
+    if cursor.is_query_start() {
+        return Ok(Statement::Query(cursor.query()?));
+    }
+    let families: [fn(&mut Cursor<'_>) -> Result<Option<Statement>, ParseError>; 8] = [
+        tag::parse,
+        principal::parse,
+        grant::parse,
+        policy::parse,
+        catalog::parse,
+        dml::parse,
+        show::parse,
+        statement::parse_set,
+    ];
+    for family in families {
+        if let Some(statement) = family(cursor)? {
+            return Ok(statement);
+        }
+    }
+    Err(cursor.expected(
+        "a statement: SELECT, WITH, VALUES, EXPLAIN, CREATE, ALTER, DROP, INSERT, UPDATE, DELETE, MERGE, SET, UNSET, \
+         APPROVE, GRANT, REVOKE, SHOW or DESCRIBE",
+    ))
+}
+
+/// The tokens of each statement, without the semicolons, and the place where it stands. Empty ones are left out.
+fn split(source: &SourceText) -> Result<Vec<(Vec<TokenWithSpan>, SourceSpan)>, ParseError> {
+    let mut statements = Vec::new();
+    let mut current: Vec<TokenWithSpan> = Vec::new();
+    for token in source.tokens()? {
+        match token.token {
+            Token::Whitespace(_) => {}
+            Token::SemiColon => statements.push(std::mem::take(&mut current)),
+            Token::EOF => break,
+            _ => current.push(token),
+        }
+    }
+    statements.push(current);
+    Ok(statements
+        .into_iter()
+        .filter_map(|tokens| {
+            let span = source.span(tokens.first()?.span.start, tokens.last()?.span.end);
+            Some((tokens, span))
+        })
+        .collect())
+}
