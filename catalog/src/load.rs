@@ -187,7 +187,7 @@ async fn open(
 /// column that the store has no tags for is one that nobody classified.
 fn assemble(stored: Stored, opened: Option<&Opened>) -> TableSnapshot {
     let Stored { record, columns: mut tags, row_tags } = stored;
-    let kind = record.source.kind();
+    let (kind, location) = (record.source.kind(), record.source.location().map(Arc::from));
     let arrow_schema = opened.map_or_else(|| Arc::new(Schema::empty()), |opened| opened.provider.schema());
     let columns = arrow_schema
         .fields()
@@ -213,6 +213,7 @@ fn assemble(stored: Stored, opened: Option<&Opened>) -> TableSnapshot {
         owner: record.owner,
         approved_for_experiment: record.approved_for_experiment,
         version: opened.and_then(|opened| opened.version),
+        location,
         columns,
         row_tags,
         vanished,

@@ -107,6 +107,8 @@ pub struct TableSnapshot {
     pub approved_for_experiment: bool,
     /// The Delta version that is pinned; `None` where the format has no versions.
     pub version: Option<u64>,
+    /// Where the files are, as a URL; `None` for a view.
+    pub location: Option<Arc<str>>,
     /// The columns as the files have them now, in their order. Empty for a view.
     pub columns: Vec<ColumnSnapshot>,
     /// The tags on the table's rows.

@@ -1,1 +1,55 @@
-//! placeholder
+//! Runs authorized plans: the only owner of a DataFusion session.
+//!
+//! A [`Session`] takes parsed statements through the planner's stages, runs what policy lets pass, and writes down
+//! what was decided. Above it stand pipelines, servers and the command line; none of them has another way to data.
+//!
+//! # Guarantees
+//!
+//! - Nothing is executed but a [`sluice_planner::AuthorizedPlan`], and before it runs, every leaf of the optimized plan
+//!   is checked to be a table that was decided about.
+//! - Every statement leaves a record in the audit log before its first row is handed out.
+//! - Tags are never weaker than the data that they stand on: a table's tags grow before a write becomes visible, and
+//!   shrink after it.
+//! - No error holds a value from the data.
+//!
+//! # Non-guarantees
+//!
+//! - Results are not cached, and a query without `ORDER BY` may answer its rows in any order.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use sluice_engine::{Engine, Outcome, SessionOptions};
+//!
+//! let engine = Engine::open("home".as_ref()).await?;
+//! let mut session = engine.session(SessionOptions::default()).await?;
+//! for statement in sluice_planner::parse::parse("SELECT 1 AS one")? {
+//!     if let Outcome::Rows { schema, .. } = session.run(&statement, ".".as_ref()).await? {
+//!         assert_eq!(schema.field(0).name(), "one");
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+mod answer;
+mod audit;
+mod context;
+mod error;
+mod home;
+mod load;
+mod lock;
+mod query;
+mod redact;
+mod session;
+mod sink;
+mod stage;
+mod statement;
+mod stored_tags;
+mod write;
+
+pub use error::EngineError;
+pub use home::{Home, Settings};
+pub use lock::LockGuard;
+pub use query::PlanningTimes;
+pub use session::{Engine, Outcome, Session, SessionOptions};
+pub use stage::{CheckedStage, Stage, StageCommit, StageDecision, StageOutcome, StageTarget};

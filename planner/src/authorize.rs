@@ -14,7 +14,7 @@ use sluice_policy::{Decision, Decisions, SchemaResource, Sink, TagContext};
 
 use crate::{
     Denial, DenialKind, PlanError,
-    bind::{Surroundings, resource},
+    bind::{BoundPlan, Surroundings, resource},
     denial::ObjectReason,
     explain::Explainer,
     label::{ColumnLabel, LabeledPlan},
@@ -143,7 +143,7 @@ pub fn authorize(
     surroundings: &Surroundings<'_>,
     decisions: &mut Decisions<'_>,
 ) -> Result<Decided, PlanError> {
-    let accesses = accesses(&labeled, destination, surroundings, decisions)?;
+    let accesses = accesses(&labeled.bound, destination, surroundings, decisions)?;
     let rulings = rulings(&labeled, destination, surroundings.snapshot, decisions);
     if rulings.iter().any(|ruling| ruling.verdict == Verdict::Deny) {
         return Err(PlanError::Denied(Explainer::new(&labeled, surroundings)?.denials(&rulings, destination, decisions)));
@@ -161,6 +161,21 @@ pub fn authorize(
         }
     };
     Ok(Decided { labeled, rulings, accesses, metrics, stored })
+}
+
+/// Decides whether the view `name` may be defined as `bound`: whoever defines it must be able to read everything that
+/// it reads, as far as tables go. Tags are the reader's affair, each time it is read.
+///
+/// # Errors
+/// [`PlanError::Denied`] with every reason.
+pub fn authorize_definition(
+    bound: &BoundPlan,
+    schema: &SchemaSnapshot,
+    name: &TableName,
+    surroundings: &Surroundings<'_>,
+    decisions: &mut Decisions<'_>,
+) -> Result<Vec<Access>, PlanError> {
+    accesses(bound, Destination::NewTable(schema, name), surroundings, decisions)
 }
 
 /// Decides about every distinct element, without refusing anything.
@@ -232,7 +247,7 @@ fn own_elements(tags: &[StoredTag], itself: &sluice_model::Origin) -> Vec<Elemen
 /// Identity and domain: `SELECT` on everything that the statement names, and the right to write where it writes.
 /// What a view reads was decided for its owner when the view was bound.
 fn accesses(
-    labeled: &LabeledPlan,
+    bound: &BoundPlan,
     destination: Destination<'_>,
     surroundings: &Surroundings<'_>,
     decisions: &mut Decisions<'_>,
@@ -240,7 +255,7 @@ fn accesses(
     let mut accesses = Vec::new();
     let mut denials = Vec::new();
     let mut seen: HashMap<&str, ()> = HashMap::new();
-    for relation in labeled.bound.relations.iter().filter(|relation| relation.via.is_empty()) {
+    for relation in bound.relations.iter().filter(|relation| relation.via.is_empty()) {
         if seen.insert(relation.table.id.as_str(), ()).is_none() {
             check_table(&relation.table, TableAction::Select, surroundings, decisions, &mut accesses, &mut denials);
         }
@@ -267,7 +282,7 @@ fn accesses(
 }
 
 /// Whether tables may be created in `schema`.
-pub fn create_decision(
+fn create_decision(
     schema: &SchemaSnapshot,
     approved_pipeline: bool,
     decisions: &mut Decisions<'_>,
@@ -297,6 +312,25 @@ fn reason(decision: &Decision, surroundings: &Surroundings<'_>, object: sluice_m
         return ObjectReason::Domains { session: surroundings.subject.domain, object };
     }
     if decision.policies.is_empty() { ObjectReason::NotGranted } else { ObjectReason::Forbidden }
+}
+
+/// What `decision` means for someone who asked to do `action` with an object of the domain `domain`: nothing where it
+/// is allowed.
+///
+/// # Errors
+/// [`PlanError::Denied`] with the reason and what would help.
+pub fn require(
+    decision: &Decision,
+    object: String,
+    action: TableAction,
+    domain: sluice_model::Domain,
+    surroundings: &Surroundings<'_>,
+) -> Result<(), PlanError> {
+    if decision.is_allowed() {
+        return Ok(());
+    }
+    let reason = reason(decision, surroundings, domain);
+    Err(PlanError::Denied(vec![object_denial(object, action, reason, decision, surroundings)]))
 }
 
 /// A refused action on a table or schema, with what would help.

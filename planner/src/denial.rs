@@ -51,6 +51,11 @@ pub enum DenialKind {
         /// The tag that it lacks.
         tag: Tag,
     },
+    /// Setting or unsetting a tag by hand.
+    Classify {
+        /// The tag.
+        tag: Tag,
+    },
     /// An administrative statement.
     Administer,
 }
@@ -115,6 +120,7 @@ impl fmt::Display for Denial {
             DenialKind::Column { column, tag } => {
                 write!(f, "`{tag}` flows into column `{column}`, which does not carry it")
             }
+            DenialKind::Classify { tag } => write!(f, "`{principal}` has no CLASSIFY on `{tag}`"),
             DenialKind::Administer => write!(f, "`{principal}` is not in the group `admins`"),
         }
     }

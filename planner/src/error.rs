@@ -154,7 +154,7 @@ fn tidy(message: &str) -> String {
 }
 
 /// The candidate that a mistyped `name` most likely means.
-pub(crate) fn nearest<'a>(name: &str, candidates: &[&'a str]) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, candidates: &[&'a str]) -> Option<&'a str> {
     let name = name.to_lowercase();
     candidates
         .iter()

@@ -33,10 +33,12 @@ pub mod label;
 mod lineage;
 pub mod parse;
 
-pub use authorize::{Access, Decided, Ruling, Verdict, authorize};
-pub use denial::{Denial, DenialKind};
+pub use authorize::{
+    Access, Decided, Destination, Metrics, Ruling, StoredLabels, Verdict, authorize, authorize_definition, require,
+};
+pub use denial::{ColumnOrRows, Denial, DenialKind, ObjectReason};
 pub use enforce::{AuthorizedPlan, enforce};
-pub use error::PlanError;
+pub use error::{PlanError, nearest};
 pub use explain::{GovernanceRow, explain, render_plan};
 pub use lineage::{LineageEdge, lineage};
 pub use label::reading::LineageKind;

@@ -131,7 +131,7 @@ impl Proposal<'_> {
 }
 
 async fn checkpoint(location: &Url, store: &LogStoreRef, version: u64) -> Result<(), StorageError> {
-    let mut table = deltalake::DeltaTable::new(store.clone(), deltalake::table::builder::DeltaTableConfig::default());
+    let mut table = deltalake::DeltaTable::new(store.clone());
     table.load_version(version).await.map_err(StorageError::log)?;
     deltalake::checkpoints::create_checkpoint(&table, None).await.map_err(StorageError::write)?;
     let folder = local_folder(location)?.join("_delta_log");

@@ -1,6 +1,11 @@
 //! Writing rows to a managed table.
 
-use std::{fmt, num::NonZeroU64, path::PathBuf, sync::Arc};
+use std::{
+    fmt,
+    num::NonZeroU64,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use deltalake::{
@@ -22,12 +27,12 @@ use uuid::Uuid;
 use super::{
     commit::{CommittedVersion, DeltaCommit, Proposal, base_at, protocol},
     durable, local_folder,
-    schema::StoredSchema,
+    schema::{ColumnMetadata, StoredSchema},
 };
 use crate::{StorageError, sources::DeltaLog};
 
 /// The size at which a data file is closed and another begun, in bytes.
-const FILE_SIZE: NonZeroU64 = NonZeroU64::new(256 << 20).unwrap();
+const FILE_SIZE: Option<NonZeroU64> = NonZeroU64::new(256 << 20);
 
 /// How many rows are held in memory until they are written together.
 const ROW_GROUP_ROWS: usize = 128 * 1024;
@@ -205,11 +210,7 @@ impl DeltaWrite {
     }
 
     /// What the commit does.
-    async fn actions(
-        &self,
-        adds: Vec<Add>,
-        metadata: &std::collections::BTreeMap<String, std::collections::BTreeMap<String, String>>,
-    ) -> Result<Vec<Action>, StorageError> {
+    async fn actions(&self, adds: Vec<Add>, metadata: &ColumnMetadata) -> Result<Vec<Action>, StorageError> {
         let schema = self.schema.with_metadata(metadata)?.delta;
         let mut actions = Vec::with_capacity(adds.len() + 2);
         match &self.base {
@@ -256,7 +257,7 @@ impl Drop for DeltaWrite {
 }
 
 /// Removes the folder of a table that was never made. One that holds anything stays.
-fn forget_empty(root: &std::path::Path) {
+fn forget_empty(root: &Path) {
     let _ = std::fs::remove_dir(root);
 }
 
@@ -269,5 +270,5 @@ fn writer_config(schema: &StoredSchema) -> Result<WriterConfig, StorageError> {
         .build();
     let (indexed, statistics) = get_num_idx_cols_and_stats_columns(None, Default::default());
     let files = Arc::clone(&schema.files);
-    Ok(WriterConfig::new(files, Vec::new(), Some(properties), Some(FILE_SIZE), Some(8192), indexed, statistics))
+    Ok(WriterConfig::new(files, Vec::new(), Some(properties), FILE_SIZE, Some(8192), indexed, statistics))
 }

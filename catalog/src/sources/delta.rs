@@ -1,16 +1,19 @@
 //! Delta tables, pinned to a version.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
-use datafusion::catalog::Session;
+use arrow::datatypes::Schema;
+use datafusion::{
+    catalog::{Session, TableProvider},
+    error::DataFusionError,
+};
 use deltalake::{
     delta_datafusion::{DeltaScanConfig, DeltaScanNext},
     kernel::EagerSnapshot,
 };
-use object_store::ObjectMeta;
 use url::Url;
 
-use super::{DeltaLog, FileState, Opened, delta_log::Entry};
+use super::{DeltaLog, FileState, Opened, delta_log::FileStamp};
 use crate::{StorageError, TableVersion};
 
 /// Which version a table was opened at, and what its log looked like.
@@ -19,7 +22,7 @@ pub(super) struct DeltaState {
     log: DeltaLog,
     version: u64,
     /// The commit itself. A table that was made anew in the same place has another one.
-    commit: Option<ObjectMeta>,
+    commit: Option<FileStamp>,
     /// Whether a commit that comes next would have been opened instead.
     follows: bool,
 }
@@ -51,12 +54,20 @@ pub(super) async fn open(session: &dyn Session, location: &Url, at: TableVersion
     let snapshot = EagerSnapshot::try_new(log.store().as_ref(), Some(version)).await.map_err(StorageError::log)?;
     // The session's choices, as DataFusion makes them for its own Parquet tables.
     let scan = DeltaScanConfig::new_from_session(session).with_wrap_partition_values(false);
-    let provider = DeltaScanNext::new(snapshot, scan).map_err(|error| StorageError::log(error.into()))?;
+    let provider = provider(Arc::new(snapshot), scan).map_err(|error| StorageError::log(error.into()))?;
     let state = DeltaState {
-        commit: entries.commit(version).map(Entry::stamp),
+        commit: entries.commit(version).cloned(),
         follows: version == latest && !matches!(at, TableVersion::Number(_)),
         log,
         version,
     };
     Ok(Opened::new(session, Arc::new(provider), Some(version), FileState::Delta(state)))
+}
+
+/// The table at `snapshot`, without what the log says about its columns: a schema goes to whoever asks for one row,
+/// and the columns' properties name the places where tags came from.
+fn provider(snapshot: Arc<EagerSnapshot>, scan: DeltaScanConfig) -> Result<DeltaScanNext, DataFusionError> {
+    let described = DeltaScanNext::new(Arc::clone(&snapshot), scan.clone())?.schema();
+    let fields = described.fields().iter().map(|field| field.as_ref().clone().with_metadata(HashMap::new()));
+    DeltaScanNext::new(snapshot, scan.with_schema(Arc::new(Schema::new(fields.collect::<Vec<_>>()))))
 }

@@ -5,6 +5,7 @@ use std::{
     fmt,
 };
 
+use chrono::{DateTime, Utc};
 use deltalake::logstore::{LogStoreRef, StorageConfig, logstore_for};
 use futures::TryStreamExt;
 use object_store::{ObjectMeta, ObjectStoreExt, path::Path};
@@ -27,19 +28,23 @@ impl fmt::Debug for DeltaLog {
     }
 }
 
-/// An entry of the log: the file of one commit.
-#[derive(Debug)]
-pub(crate) struct Entry(ObjectMeta);
+/// What a file looks like from outside: a file that was written anew looks different.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FileStamp {
+    size: u64,
+    modified: DateTime<Utc>,
+    e_tag: Option<String>,
+}
 
-impl Entry {
-    pub(crate) fn stamp(&self) -> ObjectMeta {
-        self.0.clone()
+impl From<ObjectMeta> for FileStamp {
+    fn from(file: ObjectMeta) -> Self {
+        Self { size: file.size, modified: file.last_modified, e_tag: file.e_tag }
     }
 }
 
 /// What the folder of the log holds. There is at least one commit.
 pub(crate) struct Entries {
-    commits: BTreeMap<u64, Entry>,
+    commits: BTreeMap<u64, FileStamp>,
     checkpoints: BTreeSet<u64>,
 }
 
@@ -50,7 +55,7 @@ impl Entries {
     }
 
     /// The commit that made `version`, unless it was cleaned away behind a checkpoint.
-    pub(crate) fn commit(&self, version: u64) -> Option<&Entry> {
+    pub(crate) fn commit(&self, version: u64) -> Option<&FileStamp> {
         self.commits.get(&version)
     }
 
@@ -66,7 +71,7 @@ impl Entries {
         for needed in first..=version {
             match self.commits.get(&needed) {
                 None => return Err(StorageError::LogGap { version: needed }),
-                Some(entry) if entry.0.size == 0 => return Err(StorageError::LogEmpty { version: needed }),
+                Some(file) if file.size == 0 => return Err(StorageError::LogEmpty { version: needed }),
                 Some(_) => {}
             }
         }
@@ -97,7 +102,7 @@ impl DeltaLog {
                 continue;
             };
             if rest == "json" {
-                entries.commits.insert(version, Entry(file));
+                entries.commits.insert(version, file.into());
             } else if rest.starts_with("checkpoint.") && rest.ends_with("parquet") {
                 entries.checkpoints.insert(version);
             }
@@ -109,10 +114,10 @@ impl DeltaLog {
     }
 
     /// What the file of the commit that made `version` looks like; `None` if there is none.
-    pub(crate) async fn stamp(&self, version: u64) -> Result<Option<ObjectMeta>, StorageError> {
+    pub(crate) async fn stamp(&self, version: u64) -> Result<Option<FileStamp>, StorageError> {
         let path = Path::from(format!("_delta_log/{version:020}.json"));
         match self.store.object_store(None).head(&path).await {
-            Ok(file) => Ok(Some(file)),
+            Ok(file) => Ok(Some(file.into())),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(cause) => Err(self.unreadable(cause)),
         }
@@ -141,7 +146,7 @@ impl DeltaLog {
         match said {
             Some(at_ms) => Ok(at_ms),
             None => match self.stamp(version).await? {
-                Some(file) => Ok(file.last_modified.timestamp_millis()),
+                Some(file) => Ok(file.modified.timestamp_millis()),
                 None => Err(StorageError::LogGap { version }),
             },
         }

@@ -15,7 +15,7 @@ use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, path::Path};
 use serde_json::Value;
 use url::Url;
 
-use super::{FileState, Opened, short_name};
+use super::{FileState, Opened, parquet_footer, short_name};
 use crate::{Format, StorageError};
 
 /// Which files a table was opened from.
@@ -46,6 +46,9 @@ pub(super) async fn open(
 ) -> Result<Opened, StorageError> {
     let file_format = file_format(session, format, options)?;
     let found = find_files(session, location, format).await?;
+    if format == Format::Parquet {
+        parquet_footer::check(&found.store, &found.files).await?;
+    }
     let schema = match file_format.infer_schema(session, &found.store, &found.files).await {
         Ok(schema) => schema,
         Err(cause) => return Err(blame(session, location, format, file_format.as_ref(), &found, cause).await),

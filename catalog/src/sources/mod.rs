@@ -3,6 +3,7 @@
 mod delta;
 mod delta_log;
 mod listing;
+mod parquet_footer;
 
 use std::sync::Arc;
 

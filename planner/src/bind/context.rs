@@ -19,7 +19,7 @@ use super::{
 use crate::{
     Denial, DenialKind, PlanError,
     denial::ObjectReason,
-    parse::{TableRef, parse_view},
+    parse::{TableRef, parse_query},
 };
 
 /// The view that DataFusion's planner has of a [`Binder`].
@@ -149,7 +149,7 @@ impl Binder<'_, '_, '_> {
         if self.via.contains(&view.name) {
             return Err(broken());
         }
-        let (query, versions) = parse_view(text).map_err(|_| broken())?;
+        let (query, versions) = parse_query(text).map_err(|_| broken())?;
         let via = self.via.iter().cloned().chain([view.name.clone()]).collect();
         let binder = Binder { surroundings: self.surroundings, shared: self.shared, via, versions: &versions };
         let plan = binder.query(*query).map_err(|error| match error {

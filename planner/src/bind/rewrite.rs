@@ -12,7 +12,7 @@ use sqlparser::ast;
 use super::Marker;
 use crate::{
     PlanError,
-    parse::{OnViolation, Write, fold_ident, fold_object_name, parse_view},
+    parse::{OnViolation, Write, fold_ident, fold_object_name, parse_query},
 };
 
 /// A query for the rows of a table after a change.
@@ -23,7 +23,7 @@ pub(super) struct Rewritten {
 }
 
 /// The name of the marker that counts changed rows.
-pub(crate) const CHANGED: &str = "changed";
+pub const CHANGED: &str = "changed";
 /// The name of the marker that leaves deleted rows out.
 pub(crate) const DELETED: &str = "deleted";
 /// The name of the marker that is true where several source rows of a `MERGE` would change one row.
@@ -265,7 +265,7 @@ fn condition(selection: Option<&ast::Expr>) -> String {
 }
 
 fn rewritten(text: &str, markers: &[(&str, OnViolation)]) -> Result<Rewritten, PlanError> {
-    let (query, _) = parse_view(text)
+    let (query, _) = parse_query(text)
         .map_err(|error| PlanError::Bug(format!("a rewritten statement does not parse: {error}")))?;
     let markers = markers
         .iter()

@@ -50,17 +50,22 @@ pub fn parse(text: &str) -> Result<Vec<Parsed>, ParseError> {
         .collect()
 }
 
-/// Reads a view's stored query.
+/// Reads the text of one query, such as a view's.
 ///
 /// # Errors
 /// [`ParseError`] when the text is not one query.
-pub(crate) fn parse_view(text: &str) -> Result<(Box<sqlparser::ast::Query>, Versions), ParseError> {
+pub fn parse_query(text: &str) -> Result<(Box<sqlparser::ast::Query>, Versions), ParseError> {
     let source = SourceText::new(text);
     let (tokens, span) = split(&source)?.into_iter().next().unwrap_or_default();
     let mut cursor = Cursor::new(&source, tokens, span);
     let query = cursor.query()?;
     cursor.end()?;
     Ok((query, cursor.into_versions()))
+}
+
+/// The relations that a view's stored query names; none where it is not a query any more.
+pub fn view_relations(text: &str) -> Vec<TableRef> {
+    parse_query(text).map(|(query, versions)| versions.relations_in(&query)).unwrap_or_default()
 }
 
 /// One statement, by its first words.

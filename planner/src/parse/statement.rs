@@ -6,7 +6,11 @@ use sluice_catalog::TableRequest;
 use sluice_model::{Domain, IndirectRule, Principal, PrincipalKind, SchemaName, TableAction, TableName, Tag, TagAction};
 use sqlparser::ast;
 
-use super::{ParseError, SourceSpan, TableRef, cursor::Cursor, versions::Versions};
+use super::{
+    ParseError, SourceSpan, TableRef,
+    cursor::{Cursor, fold_object_name},
+    versions::Versions,
+};
 
 /// A statement with the text that it was read from.
 #[derive(Debug, Clone)]
@@ -390,6 +394,27 @@ impl Statement {
 }
 
 impl Write {
+    /// The table that is written; `None` where the statement does not name one that can be.
+    pub fn target(&self) -> Option<TableName> {
+        let named = |factor: &ast::TableFactor| match factor {
+            ast::TableFactor::Table { name, .. } => match fold_object_name(name).as_slice() {
+                [schema, table] => Some(TableName::new(schema.as_str(), table.as_str())),
+                _ => None,
+            },
+            _ => None,
+        };
+        match self {
+            Self::CreateTable(create) => Some(create.name.clone()),
+            Self::Insert { table, .. } => Some(table.clone()),
+            Self::Update(update) => named(&update.table.relation),
+            Self::Delete(delete) => {
+                let (ast::FromTable::WithFromKeyword(from) | ast::FromTable::WithoutKeyword(from)) = &delete.from;
+                named(&from.first()?.relation)
+            }
+            Self::Merge(merge) => named(&merge.table),
+        }
+    }
+
     fn relations(&self, versions: &Versions) -> Vec<TableRef> {
         match self {
             Self::CreateTable(create) => create.query.as_ref().map(|q| versions.relations_in(q)).unwrap_or_default(),

@@ -1,0 +1,133 @@
+//! Making and opening homes.
+
+use std::fs;
+
+use sluice_model::ErrorClass;
+use sqlx::{Connection, Executor, SqliteConnection};
+
+use super::*;
+
+async fn raw(path: &Path, sql: &'static str) {
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+    let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+    connection.execute(sql).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+fn protect(path: &Path) {
+    let mut permissions = fs::metadata(path).unwrap().permissions();
+    permissions.set_readonly(true);
+    fs::set_permissions(path, permissions).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_home_holds_its_founders() {
+    let home = Home::new().await;
+    let (principal, groups) = home.catalog.groups_of("ann").await.unwrap().unwrap();
+    assert_eq!(principal.kind, sluice_model::PrincipalKind::User);
+    assert_eq!(groups, ["admins".into(), "everyone".into()] as [Arc<str>; 2]);
+    let tags: Vec<_> = home.catalog.tags().await.unwrap().into_iter().map(|record| record.tag).collect();
+    assert_eq!(tags, [Tag::public(), Tag::unclassified()]);
+    let grants = home.catalog.grants(&GrantFilter::default()).await.unwrap();
+    assert_eq!(grants.len(), 1);
+    assert_eq!((&*grants[0].grant.principal, &*grants[0].object_name), ("everyone", "TAG public"));
+    let again = Catalog::create(&home.path("catalog.db"), "bob", "").await.unwrap_err();
+    assert!(matches!(again, CatalogError::HomeExists(_)), "{again}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_path_with_spaces_and_unicode_is_a_home() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("größe #1 100%? home.db");
+    Catalog::create(&path, "ann", "").await.unwrap().close().await;
+    assert_eq!(Catalog::open(&path).await.unwrap().epoch().await.unwrap(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_home_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("catalog.db");
+    assert!(matches!(Catalog::open(&path).await, Err(CatalogError::HomeMissing(_))));
+    fs::write(&path, "this is not a database, and long enough to be looked at as one: ".repeat(20)).unwrap();
+    let opened = Catalog::open(&path).await.unwrap_err();
+    assert!(matches!(opened, CatalogError::NotACatalog(_)), "{opened:?}");
+    let created = Catalog::create(&path, "ann", "").await.unwrap_err();
+    assert!(matches!(created, CatalogError::NotACatalog(_)), "{created:?}");
+    fs::write(&path, "").unwrap();
+    assert!(matches!(Catalog::open(&path).await, Err(CatalogError::NotACatalog(_))));
+    // A making that was interrupted can be made again.
+    Catalog::create(&path, "ann", "").await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_home_of_a_later_version_is_refused_with_the_version_to_use() {
+    let home = Home::new().await;
+    home.catalog.close().await;
+    raw(home.catalog.path(), "UPDATE meta SET format = 99, made_by = '7.0.0'").await;
+    let error = Catalog::open(home.catalog.path()).await.unwrap_err();
+    assert_eq!(error.class(), ErrorClass::Unavailable);
+    let text = error.to_string();
+    assert!(text.contains("made by Sluice 7.0.0") && text.contains("use Sluice 7.0.0 or later"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_cannot_be_written_is_read_and_not_changed() {
+    let home = Home::new().await;
+    home.catalog.close().await;
+    protect(home.catalog.path());
+    let catalog = Catalog::open(home.catalog.path()).await.unwrap();
+    assert!(catalog.is_read_only());
+    assert!(catalog.schema(&SchemaName::new("crm")).await.unwrap().is_some());
+    let error = catalog.create_tag(&tag("pii"), Default::default(), None, "ann").await.unwrap_err();
+    assert_eq!(error.class(), ErrorClass::Unavailable);
+    assert!(error.to_string().contains("the home is read-only"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_grow_the_epoch_and_records_do_not() {
+    let home = Home::new().await;
+    let before = home.catalog.epoch().await.unwrap();
+    home.declare(&["pii"]).await;
+    assert_eq!(home.catalog.epoch().await.unwrap(), before + 1);
+    home.catalog.create_tag(&tag("pii"), Default::default(), None, "ann").await.unwrap_err();
+    let record = AuditRecord {
+        at_ms: 1,
+        principal: "ann".into(),
+        domain: Domain::Production,
+        statement: "SELECT 1".into(),
+        decision: AuditDecision::Allow,
+        reason: None,
+        fingerprint: None,
+        cache: "off".into(),
+        analysis_us: 7,
+        rows: None,
+        detail: Value::Null,
+    };
+    let id = home.catalog.record_audit(&record).await.unwrap();
+    home.catalog.finish_audit(id, 3).await.unwrap();
+    assert_eq!(home.catalog.epoch().await.unwrap(), before + 1, "neither a refused change nor a record counts");
+    let filter = AuditFilter { principal: Some("ann".into()), limit: Some(5) };
+    assert_eq!(home.catalog.audit(&filter).await.unwrap(), [AuditRecord { rows: Some(3), ..record }]);
+    assert_eq!(home.catalog.audit(&AuditFilter { principal: Some("bob".into()), limit: None }).await.unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_handles_change_one_home_at_the_same_time() {
+    let home = Home::new().await;
+    let other = Catalog::open(home.catalog.path()).await.unwrap();
+    let before = home.catalog.epoch().await.unwrap();
+    let writing = [("a", home.catalog.clone()), ("b", other.clone())].map(|(prefix, catalog)| {
+        tokio::spawn(async move {
+            for number in 0..25 {
+                let name = tag(&format!("{prefix}.t{number}"));
+                catalog.create_tag(&name, Default::default(), None, "ann").await.unwrap();
+            }
+        })
+    });
+    for writer in writing {
+        writer.await.unwrap();
+    }
+    assert_eq!(home.catalog.tags().await.unwrap().len(), 52);
+    assert_eq!(other.epoch().await.unwrap(), before + 50);
+    assert_eq!(other.tag_rules().await.unwrap().len(), 52);
+}

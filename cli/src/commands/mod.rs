@@ -1,0 +1,30 @@
+//! One command, one file.
+
+mod init;
+pub(crate) mod pipeline;
+mod runs;
+mod sql;
+
+use crate::{
+    args::{Command, Common, RunsCommand},
+    demo,
+    failure::Failure,
+    screen::Screen,
+};
+
+/// Does what the command line says.
+///
+/// # Errors
+/// What stopped it.
+pub(crate) async fn dispatch(common: &Common, command: Command, screen: &mut Screen) -> Result<(), Failure> {
+    match command {
+        Command::Init { dir } => init::init(common.new_home(dir.as_deref()), screen).await,
+        Command::Sql(args) => sql::sql(common, args, screen).await,
+        Command::Check(args) => check::check(common, &args, screen).await,
+        Command::Run(args) => run::run(common, &args, screen).await,
+        Command::Approve { file } => approve::approve(common, &file, screen).await,
+        Command::Runs { limit, command: None } => runs::list(common, limit, screen).await,
+        Command::Runs { limit: _, command: Some(RunsCommand::Show { id }) } => runs::show(common, &id, screen).await,
+        Command::Demo(args) => demo::demo(&args, screen).await,
+    }
+}

@@ -1,0 +1,47 @@
+//! `sluice runs`.
+
+use sluice_model::Domain;
+
+use crate::{
+    answer::{Answer, instant},
+    args::Common,
+    failure::{CliError, Failure},
+    home, render,
+    screen::Screen,
+};
+
+/// Lists the latest runs, newest first.
+pub(super) async fn list(common: &Common, limit: u32, screen: &mut Screen) -> Result<(), Failure> {
+    let session = home::session(common, Domain::default()).await?;
+    let runs = session.engine().catalog().runs(limit).await?;
+    let answer = Answer::default()
+        .text("run", runs.iter().map(|run| &run.id))
+        .text("pipeline", runs.iter().map(|run| &run.pipeline))
+        .text("principal", runs.iter().map(|run| &run.principal))
+        .text("domain", runs.iter().map(|run| run.domain.as_str()))
+        .text("status", runs.iter().map(|run| run.status.as_str()))
+        .optional_text("started", runs.iter().map(|run| instant(run.started_at_ms)))
+        .optional_text("ended", runs.iter().map(|run| run.ended_at_ms.and_then(instant)))
+        .text("parameters", runs.iter().map(|run| run.params.to_string()))
+        .text("digest", runs.iter().map(|run| &run.digest));
+    Ok(render::answer(screen, &answer.finish().map_err(CliError::from)?, "")?)
+}
+
+/// Shows the stages of one run.
+pub(super) async fn show(common: &Common, id: &str, screen: &mut Screen) -> Result<(), Failure> {
+    let session = home::session(common, Domain::default()).await?;
+    let run = session.engine().catalog().run(id).await?;
+    let (_, stages) = run.ok_or_else(|| CliError::NoRun(id.to_owned()))?;
+    // A row count that was withheld from whoever ran the stage is withheld from whoever reads about it.
+    let rows = |stage: &sluice_catalog::StageRecord| stage.rows.filter(|_| !stage.withheld);
+    let answer = Answer::default()
+        .text("stage", stages.iter().map(|stage| &stage.name))
+        .text("status", stages.iter().map(|stage| stage.status.as_str()))
+        .numbers("attempts", stages.iter().map(|stage| Some(u64::from(stage.attempt))))
+        .numbers("rows", stages.iter().map(rows))
+        .text("withheld", stages.iter().map(|stage| if stage.withheld { "yes" } else { "no" }))
+        .numbers("version", stages.iter().map(|stage| stage.version))
+        .optional_text("started", stages.iter().map(|stage| stage.started_at_ms.and_then(instant)))
+        .optional_text("ended", stages.iter().map(|stage| stage.ended_at_ms.and_then(instant)));
+    Ok(render::answer(screen, &answer.finish().map_err(CliError::from)?, "")?)
+}

@@ -1,0 +1,162 @@
+//! The one owner of a DataFusion session, and the one place where a plan is executed.
+
+use std::{path::Path, sync::Arc};
+
+use arrow::datatypes::SchemaRef;
+use datafusion::{
+    catalog::{TableProvider, cte_worktable::CteWorkTable},
+    common::tree_node::{Transformed, TreeNode, TreeNodeRecursion},
+    datasource::{DefaultTableSource, provider_as_source},
+    error::DataFusionError,
+    execution::{
+        SendableRecordBatchStream, SessionState, SessionStateBuilder, disk_manager::{DiskManagerBuilder, DiskManagerMode},
+        memory_pool::FairSpillPool, runtime_env::RuntimeEnvBuilder,
+    },
+    logical_expr::LogicalPlan,
+    physical_plan::execute_stream,
+    prelude::SessionConfig,
+};
+use sluice_catalog::Contents;
+use sluice_planner::{
+    AuthorizedPlan,
+    bind::{Functions, GovernedSource, WorkTable},
+};
+
+use crate::{EngineError, Settings};
+
+/// A DataFusion session that runs authorized plans and nothing else.
+#[derive(Debug, Clone)]
+pub(crate) struct Context {
+    state: SessionState,
+}
+
+impl Context {
+    pub(crate) fn new(settings: &Settings, spill: &Path) -> Result<Self, EngineError> {
+        let mut config = SessionConfig::new().with_information_schema(false);
+        if settings.target_partitions > 0 {
+            config = config.with_target_partitions(settings.target_partitions);
+        }
+        let memory = settings.memory_limit_mb.max(16) * 1024 * 1024;
+        let runtime = RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::new(FairSpillPool::new(memory)))
+            .with_disk_manager_builder(
+                DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![spill.to_path_buf()])),
+            )
+            .build_arc()
+            .map_err(|error| crate::redact::redact(&error, &[]))?;
+        let state = SessionStateBuilder::new_with_default_features()
+            .with_config(config)
+            .with_runtime_env(runtime)
+            // No text may name a file, a URL or a function that reads one.
+            .with_table_functions(Default::default())
+            .build();
+        Ok(Self { state })
+    }
+
+    /// The state, for opening tables' files.
+    pub(crate) fn state(&self) -> &SessionState {
+        &self.state
+    }
+
+    /// The functions and options that queries are bound with.
+    pub(crate) fn functions(&self) -> Functions {
+        Functions {
+            scalar: self.state.scalar_functions().clone(),
+            higher_order: self.state.higher_order_functions().clone(),
+            aggregate: self.state.aggregate_functions().clone(),
+            window: self.state.window_functions().clone(),
+            expr_planners: self.state.expr_planners().to_vec(),
+            type_planner: None,
+            options: Arc::clone(self.state.config_options()),
+        }
+    }
+
+    /// Starts an authorized plan.
+    pub(crate) async fn execute(&self, plan: &AuthorizedPlan) -> Result<(SchemaRef, SendableRecordBatchStream), DataFusionError> {
+        let mut state = self.state.clone();
+        // `now()` is one instant for the whole statement.
+        state.mark_start_execution();
+        let (plan, tables) = opened(plan.plan())?;
+        let plan = state.optimize(&plan)?;
+        verify(&plan, &tables)?;
+        let physical = state.query_planner().create_physical_plan(&plan, &state).await?;
+        let schema = physical.schema();
+        let rows = execute_stream(physical, state.task_ctx())?;
+        Ok((schema, rows))
+    }
+}
+
+/// The plan over the tables' own files, and those files.
+fn opened(plan: &LogicalPlan) -> Result<(LogicalPlan, Vec<Arc<dyn TableProvider>>), DataFusionError> {
+    let mut tables: Vec<Arc<dyn TableProvider>> = Vec::new();
+    let plan = plan.clone().transform_down_with_subqueries(|node| {
+        let LogicalPlan::TableScan(mut scan) = node else {
+            return Ok(Transformed::no(node));
+        };
+        let provider: Arc<dyn TableProvider> = if let Some(source) = scan.source.downcast_ref::<GovernedSource>() {
+            let Contents::Files(provider) = &source.table().contents else {
+                return Err(bug(format!("`{}` has no rows yet", source.table().name)));
+            };
+            tables.push(Arc::clone(provider));
+            Arc::clone(provider)
+        } else if let Some(work_table) = scan.source.downcast_ref::<WorkTable>() {
+            let schema = datafusion::logical_expr::TableSource::schema(work_table);
+            Arc::new(CteWorkTable::new(work_table.name(), schema))
+        } else {
+            return Err(bug(format!("the source of `{}` was not decided about", scan.table_name)));
+        };
+        scan.source = provider_as_source(provider);
+        Ok(Transformed::yes(LogicalPlan::TableScan(scan)))
+    })?;
+    Ok((plan.data, tables))
+}
+
+/// INVARIANT: every leaf of the plan that will run is a table that was decided about, or holds no table's rows.
+fn verify(plan: &LogicalPlan, tables: &[Arc<dyn TableProvider>]) -> Result<(), DataFusionError> {
+    plan.apply_with_subqueries(|node| {
+        match node {
+            LogicalPlan::TableScan(scan) => {
+                let provider = scan.source.downcast_ref::<DefaultTableSource>().map(|source| &source.table_provider);
+                let known = provider.is_some_and(|provider| {
+                    provider.downcast_ref::<CteWorkTable>().is_some()
+                        || tables.iter().any(|table| Arc::ptr_eq(table, provider))
+                });
+                if !known {
+                    return Err(bug(format!("the optimizer put in a scan of `{}`", scan.table_name)));
+                }
+            }
+            LogicalPlan::Extension(_)
+            | LogicalPlan::Statement(_)
+            | LogicalPlan::Dml(_)
+            | LogicalPlan::Ddl(_)
+            | LogicalPlan::Copy(_)
+            | LogicalPlan::Explain(_)
+            | LogicalPlan::Analyze(_)
+            | LogicalPlan::DescribeTable(_) => {
+                return Err(bug(format!("the optimizer put in {}", node.display())));
+            }
+            LogicalPlan::Projection(_)
+            | LogicalPlan::Filter(_)
+            | LogicalPlan::Window(_)
+            | LogicalPlan::Aggregate(_)
+            | LogicalPlan::Sort(_)
+            | LogicalPlan::Join(_)
+            | LogicalPlan::Repartition(_)
+            | LogicalPlan::Union(_)
+            | LogicalPlan::EmptyRelation(_)
+            | LogicalPlan::Subquery(_)
+            | LogicalPlan::SubqueryAlias(_)
+            | LogicalPlan::Limit(_)
+            | LogicalPlan::Values(_)
+            | LogicalPlan::Distinct(_)
+            | LogicalPlan::Unnest(_)
+            | LogicalPlan::RecursiveQuery(_) => {}
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(())
+}
+
+fn bug(message: String) -> DataFusionError {
+    DataFusionError::External(Box::new(EngineError::Bug(message)))
+}

@@ -1,0 +1,192 @@
+//! Queries and their explanations.
+
+use std::{
+    collections::HashMap,
+    sync::atomic::{AtomicU64, Ordering},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use datafusion::{error::DataFusionError, physical_plan::stream::RecordBatchStreamAdapter};
+use futures::{StreamExt, stream};
+use sluice_model::TableName;
+use sluice_planner::{
+    AuthorizedPlan, Destination, authorize,
+    bind::{self, LocalView, Parameters},
+    enforce, explain as explain_labels, label,
+    parse::{Explain, Parsed},
+    render_plan,
+};
+use sluice_policy::Decisions;
+use sqlparser::ast;
+
+use crate::{
+    EngineError, Outcome, Session,
+    answer::{Cell, answer},
+    audit::Audited,
+    load::{Loaded, Outside},
+    redact::redact,
+};
+
+/// Runs a query for whoever asks.
+pub(crate) async fn run(session: &Session, parsed: &Parsed, query: &ast::Query) -> Result<Outcome, EngineError> {
+    let loaded = session.load(&parsed.relations(), &HashMap::new()).await?;
+    let (plan, times) = plan(session, &loaded, parsed, query)?;
+    let record = session.record(&Audited::plan(&parsed.text, &plan, times.analysis())).await?;
+    let tables = tables(&plan);
+    let (schema, rows) =
+        session.engine().context().execute(&plan).await.map_err(|error| translate(error, &tables))?;
+
+    let counted = Arc::new(AtomicU64::new(0));
+    let counting = Arc::clone(&counted);
+    let rows = rows.map(move |batch| {
+        let batch = batch.map_err(|error| DataFusionError::External(Box::new(translate(error, &tables))))?;
+        counting.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
+        Ok(batch)
+    });
+    // Once the last row is out, the record learns how many there were.
+    let catalog = session.engine().catalog().clone();
+    let finish = stream::once(async move {
+        let rows = counted.load(Ordering::Relaxed);
+        let finished = catalog.finish_audit(record, rows).await;
+        finished.err().map(|error| Err(DataFusionError::External(Box::new(EngineError::from(error)))))
+    });
+    let rows = rows.chain(finish.filter_map(|error| async { error }));
+    Ok(Outcome::Rows { schema: Arc::clone(&schema), rows: Box::pin(RecordBatchStreamAdapter::new(schema, rows)) })
+}
+
+/// How long each stage of planning took.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PlanningTimes {
+    /// Names to columns.
+    pub bind: Duration,
+    /// Labels.
+    pub label: Duration,
+    /// Decisions.
+    pub authorize: Duration,
+    /// Making the plan runnable.
+    pub enforce: Duration,
+}
+
+impl PlanningTimes {
+    /// What governance adds to planning.
+    pub fn analysis(&self) -> Duration {
+        self.label + self.authorize + self.enforce
+    }
+}
+
+pub(crate) fn plan(
+    session: &Session,
+    loaded: &Loaded,
+    parsed: &Parsed,
+    query: &ast::Query,
+) -> Result<(AuthorizedPlan, PlanningTimes), EngineError> {
+    let (locals, parameters) = (HashMap::new(), Parameters::default());
+    let outside = outside(session, &locals, &parameters);
+    let surroundings = loaded.surroundings(&outside);
+    let mut times = PlanningTimes::default();
+    let started = Instant::now();
+    let mut decisions = Decisions::new(&loaded.authorizer, &loaded.subject);
+    let bound = bind::bind(query, &parsed.versions, &surroundings, &mut decisions)?;
+    times.bind = started.elapsed();
+    let started = Instant::now();
+    let labeled = label::label(bound)?;
+    times.label = started.elapsed();
+    let started = Instant::now();
+    let decided = authorize(labeled, Destination::Principal, &surroundings, &mut decisions)?;
+    times.authorize = started.elapsed();
+    let started = Instant::now();
+    let plan = enforce(decided);
+    times.enforce = started.elapsed();
+    Ok((plan, times))
+}
+
+impl Session {
+    /// Plans a query without running it, and says what each stage cost.
+    ///
+    /// # Errors
+    /// [`EngineError`] as [`Session::run`].
+    pub async fn time_planning(&self, parsed: &Parsed) -> Result<PlanningTimes, EngineError> {
+        let sluice_planner::parse::Statement::Query(query) = &parsed.statement else {
+            return Err(EngineError::invalid("only queries are timed", "give a SELECT"));
+        };
+        let loaded = self.load(&parsed.relations(), &HashMap::new()).await?;
+        plan(self, &loaded, parsed, query).map(|(_, times)| times)
+    }
+}
+
+/// `EXPLAIN` and `EXPLAIN GOVERNANCE`.
+pub(crate) async fn explain(session: &Session, parsed: &Parsed, explain: &Explain) -> Result<Outcome, EngineError> {
+    let started = Instant::now();
+    let loaded = session.load(&parsed.relations(), &HashMap::new()).await?;
+    let (locals, parameters) = (HashMap::new(), Parameters::default());
+    let outside = outside(session, &locals, &parameters);
+    let surroundings = loaded.surroundings(&outside);
+    let mut rows = Vec::new();
+    let text = {
+        let mut decisions = Decisions::new(&loaded.authorizer, &loaded.subject);
+        let bound = bind::bind(&explain.query, &parsed.versions, &surroundings, &mut decisions)?;
+        let labeled = label::label(bound)?;
+        if explain.governance {
+            rows = explain_labels(&labeled, &surroundings, &mut decisions)?;
+            String::new()
+        } else {
+            let text = render_plan(&labeled);
+            // Who may not run a query is not shown how it would run.
+            authorize(labeled, Destination::Principal, &surroundings, &mut decisions)?;
+            text
+        }
+    };
+    session.record(&Audited::allowed(&parsed.text, started.elapsed())).await?;
+    if !explain.governance {
+        let lines = text.lines().map(|line| [Cell::from(line)]).collect();
+        return answer(["plan"], &[], lines);
+    }
+    let mut origins = session.origins(&loaded);
+    let mut cells = Vec::with_capacity(rows.len());
+    for row in rows {
+        cells.push([
+            Cell::from(row.column),
+            row.tag.as_str().into(),
+            row.flow.as_str().into(),
+            origins.show(&row.origin).await?.into(),
+            row.action.as_str().into(),
+            row.verdict.as_str().into(),
+            (!row.policies.is_empty()).then(|| row.policies.join(", ")).into(),
+            row.path.join(" → ").into(),
+        ]);
+    }
+    answer(["column", "tag", "flow", "origin", "action", "decision", "policy", "path"], &[], cells)
+}
+
+fn outside<'a>(
+    session: &'a Session,
+    locals: &'a HashMap<String, LocalView>,
+    parameters: &'a Parameters,
+) -> Outside<'a> {
+    Outside { functions: session.functions(), locals, parameters, approved_pipeline: false }
+}
+
+/// The tables that the caller named: what may be said about where a failure happened.
+pub(crate) fn tables(plan: &AuthorizedPlan) -> Vec<TableName> {
+    let mut names: Vec<_> = plan
+        .relations()
+        .iter()
+        .filter(|relation| relation.via.is_empty())
+        .map(|relation| relation.table.name.clone())
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// An error of our own as it is; any other without what it says about the data.
+pub(crate) fn translate(error: DataFusionError, tables: &[TableName]) -> EngineError {
+    match error {
+        DataFusionError::External(inner) => match inner.downcast::<EngineError>() {
+            Ok(ours) => *ours,
+            Err(other) => redact(&DataFusionError::External(other), tables),
+        },
+        other => redact(&other, tables),
+    }
+}

@@ -1,0 +1,265 @@
+//! An open home, and somebody's session in it.
+
+use std::{collections::HashMap, path::Path, sync::Arc, time::Instant};
+
+use arrow::datatypes::SchemaRef;
+use datafusion::execution::SendableRecordBatchStream;
+use parking_lot::Mutex;
+use sluice_catalog::Catalog;
+use sluice_model::{Domain, Principal, PrincipalKind, Subject, Tag, TagAction};
+use sluice_planner::{
+    Denial, PlanError,
+    bind::Functions,
+    parse::{Parsed, SetVariable, Statement},
+};
+use sluice_policy::{Authorizer, Decisions, GrantAction, GrantObject, GrantSpec, PolicyText};
+
+use crate::{EngineError, Home, audit::Audited, context::Context, query, statement, write};
+
+/// An open home.
+#[derive(Clone)]
+pub struct Engine(Arc<Opened>);
+
+struct Opened {
+    home: Home,
+    catalog: Catalog,
+    context: Context,
+    functions: Functions,
+    remembered: Mutex<Remembered>,
+}
+
+/// What was read from the catalog at one epoch.
+#[derive(Default)]
+struct Remembered {
+    epoch: u64,
+    authorizer: Option<Arc<Authorizer>>,
+    memberships: HashMap<String, (Principal, Vec<Arc<str>>)>,
+}
+
+/// Whose session it is, and in what circumstances.
+#[derive(Debug, Clone, Default)]
+pub struct SessionOptions {
+    /// The user or service; `None` for the home's creator.
+    pub principal: Option<String>,
+    /// The domain.
+    pub domain: Domain,
+    /// What the data is for; empty when nothing is said.
+    pub purpose: String,
+}
+
+/// Somebody's session.
+#[derive(Clone)]
+pub struct Session {
+    engine: Engine,
+    subject: Subject,
+}
+
+/// What a statement answers.
+pub enum Outcome {
+    /// Rows. The stream's errors are [`EngineError`]s inside; see [`EngineError::from_stream`].
+    Rows {
+        /// The columns.
+        schema: SchemaRef,
+        /// The rows, as they come.
+        rows: SendableRecordBatchStream,
+    },
+    /// No rows.
+    Done {
+        /// What was done, in words.
+        message: String,
+        /// How many rows changed, where that makes sense and may be known.
+        affected: Option<u64>,
+    },
+}
+
+impl Outcome {
+    pub(crate) fn done(message: impl Into<String>) -> Self {
+        Self::Done { message: message.into(), affected: None }
+    }
+}
+
+impl Engine {
+    /// Makes a home in `dir`, whose first administrator is the user `creator`.
+    ///
+    /// # Errors
+    /// [`EngineError`] where there is a home already, or the folder cannot be written.
+    pub async fn create(dir: &Path, creator: &str) -> Result<Self, EngineError> {
+        let home = Home::create(dir, creator)?;
+        let everyone = Principal::new(PrincipalKind::Group, Subject::EVERYONE);
+        let public_read = GrantSpec {
+            principal: everyone,
+            action: GrantAction::Tag(TagAction::Read),
+            object: GrantObject::Tag(Tag::public()),
+            domain: None,
+        };
+        Catalog::create(&home.catalog(), creator, &public_read.to_cedar()).await?.close().await;
+        home.finish_creation()?;
+        Self::open(dir).await
+    }
+
+    /// Opens the home in `dir`.
+    ///
+    /// # Errors
+    /// [`EngineError`] where there is no home, or one that this version cannot use.
+    pub async fn open(dir: &Path) -> Result<Self, EngineError> {
+        let home = Home::open(dir)?;
+        let catalog = Catalog::open(&home.catalog()).await?;
+        let context = Context::new(home.settings(), &home.spill())?;
+        let functions = context.functions();
+        Ok(Self(Arc::new(Opened { home, catalog, context, functions, remembered: Mutex::default() })))
+    }
+
+    /// The catalog. It decides nothing: whoever asks it must have decided.
+    pub fn catalog(&self) -> &Catalog {
+        &self.0.catalog
+    }
+
+    /// The home.
+    pub fn home(&self) -> &Home {
+        &self.0.home
+    }
+
+    pub(crate) fn context(&self) -> &Context {
+        &self.0.context
+    }
+
+    /// A session as `options` say.
+    ///
+    /// # Errors
+    /// [`EngineError::UnknownPrincipal`] if there is no such user or service.
+    pub async fn session(&self, options: SessionOptions) -> Result<Session, EngineError> {
+        let name = options.principal.unwrap_or_else(|| self.home().creator().to_owned());
+        let epoch = self.catalog().epoch().await?;
+        let (principal, groups) =
+            self.membership(&name, epoch).await?.ok_or_else(|| EngineError::UnknownPrincipal(name.clone()))?;
+        if principal.kind == PrincipalKind::Group {
+            return Err(EngineError::UnknownPrincipal(name));
+        }
+        let subject = Subject { principal, groups, domain: options.domain, purpose: options.purpose.into() };
+        Ok(Session { engine: self.clone(), subject })
+    }
+
+    /// The policies in force at `epoch`.
+    pub(crate) async fn authorizer(&self, epoch: u64) -> Result<Arc<Authorizer>, EngineError> {
+        if let Some(authorizer) = self.at(epoch, |remembered| remembered.authorizer.clone()) {
+            return Ok(authorizer);
+        }
+        let (read_at, texts) = self.catalog().policy_texts().await?;
+        let texts = texts.into_iter().map(|policy| PolicyText { id: policy.id, text: policy.text });
+        let authorizer = Arc::new(Authorizer::new(texts)?);
+        self.at(read_at, |remembered| remembered.authorizer = Some(Arc::clone(&authorizer)));
+        Ok(authorizer)
+    }
+
+    /// A principal and the groups that it belongs to at `epoch`.
+    pub(crate) async fn membership(
+        &self,
+        name: &str,
+        epoch: u64,
+    ) -> Result<Option<(Principal, Vec<Arc<str>>)>, EngineError> {
+        if let Some(found) = self.at(epoch, |remembered| remembered.memberships.get(name).cloned()) {
+            return Ok(Some(found));
+        }
+        let found = self.catalog().groups_of(name).await?;
+        if let Some(found) = &found {
+            self.at(epoch, |remembered| remembered.memberships.insert(name.to_owned(), found.clone()));
+        }
+        Ok(found)
+    }
+
+    /// Looks at what is remembered of `epoch`; what is remembered of an earlier one is forgotten.
+    fn at<T>(&self, epoch: u64, look: impl FnOnce(&mut Remembered) -> T) -> T {
+        let mut remembered = self.0.remembered.lock();
+        if remembered.epoch != epoch {
+            *remembered = Remembered { epoch, ..Remembered::default() };
+        }
+        look(&mut remembered)
+    }
+}
+
+impl Session {
+    /// On whose behalf statements run.
+    pub fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    /// The home that it is in.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The functions and options that queries are bound with.
+    pub fn functions(&self) -> &Functions {
+        &self.engine.0.functions
+    }
+
+    /// Runs one statement. A relative `LOCATION` in it is relative to `base`.
+    ///
+    /// # Errors
+    /// [`EngineError`]; nothing is changed then.
+    pub async fn run(&mut self, parsed: &Parsed, base: &Path) -> Result<Outcome, EngineError> {
+        let started = Instant::now();
+        let result = match &parsed.statement {
+            Statement::Query(query) => query::run(self, parsed, query).await,
+            Statement::Explain(explain) => query::explain(self, parsed, explain).await,
+            Statement::Write(write) => write::run(self, parsed, write).await,
+            Statement::Set(variable) => {
+                self.set(variable);
+                return Ok(Outcome::done("set"));
+            }
+            other => statement::run(self, other, base).await,
+        };
+        // Queries and writes leave their own records, before their first row.
+        let leaves_record = matches!(
+            parsed.statement,
+            Statement::Query(_) | Statement::Explain(_) | Statement::Write(_) | Statement::Show(_)
+        );
+        match &result {
+            Ok(_) if leaves_record => {}
+            Ok(_) => self.record(&Audited::allowed(&parsed.text, started.elapsed())).await.map(|_| ())?,
+            Err(error) => self.record_failure(&parsed.text, error, started.elapsed()).await?,
+        }
+        result
+    }
+
+    fn set(&mut self, variable: &SetVariable) {
+        match variable {
+            SetVariable::Domain(domain) => self.subject.domain = *domain,
+            SetVariable::Purpose(purpose) => self.subject.purpose = purpose.as_str().into(),
+        }
+    }
+
+    /// Whether the principal administers the home; `what` completes "ask an admin to …".
+    ///
+    /// # Errors
+    /// [`PlanError::Denied`] where it does not.
+    pub async fn require_admin(&self, what: &str) -> Result<(), EngineError> {
+        if self.is_admin().await? {
+            return Ok(());
+        }
+        let denial = Denial::administer(&self.subject.principal.name, what);
+        Err(PlanError::Denied(vec![denial]).into())
+    }
+
+    /// Whether the principal administers the home.
+    ///
+    /// # Errors
+    /// [`EngineError`] if the catalog cannot be read.
+    pub async fn is_admin(&self) -> Result<bool, EngineError> {
+        let epoch = self.engine.catalog().epoch().await?;
+        let authorizer = self.engine.authorizer(epoch).await?;
+        let subject = self.current_subject(epoch).await?;
+        Ok(Decisions::new(&authorizer, &subject).administer().is_allowed())
+    }
+
+    /// The subject with the groups that it belongs to now.
+    pub(crate) async fn current_subject(&self, epoch: u64) -> Result<Subject, EngineError> {
+        let name = &self.subject.principal.name;
+        let (principal, groups) = self
+            .engine
+            .membership(name, epoch)
+            .await?
+            .ok_or_else(|| EngineError::UnknownPrincipal(name.to_string()))?;
+        Ok(Subject { principal, groups, ..self.subject.clone() })
+    }
+}
