@@ -4,10 +4,11 @@
 -- loading one table reads the pages of that table alone, however many others there are.
 
 CREATE TABLE meta (
-    one     INTEGER PRIMARY KEY CHECK (one = 1),
-    format  INTEGER NOT NULL,              -- how many migrations have been applied
-    made_by TEXT    NOT NULL,              -- the version of Sluice that applied the last one
-    epoch   INTEGER NOT NULL               -- grows with every change that a statement could notice
+    one      INTEGER PRIMARY KEY CHECK (one = 1),
+    format   INTEGER NOT NULL,             -- how many migrations have been applied
+    made_by  TEXT    NOT NULL,             -- the version of Sluice that applied the last one
+    epoch    INTEGER NOT NULL,             -- grows with every change that a statement could notice
+    policies INTEGER NOT NULL DEFAULT 0    -- grows with every change to grants and policies
 ) STRICT;
 
 CREATE TABLE principal (
@@ -96,17 +97,15 @@ CREATE TABLE row_tag (
 ) STRICT, WITHOUT ROWID;
 
 -- What happened stays on record when the table, the tag or the principal is gone: names and ids, no references.
+-- One row for all that one statement changed on one table: `changes` is an array of
+-- [whether the tag came, column or null for the rows, tag, flow, source].
 CREATE TABLE tag_change (
     key         INTEGER PRIMARY KEY,
     at          INTEGER NOT NULL,
     by          TEXT    NOT NULL,
     why         TEXT,
-    change      TEXT    NOT NULL CHECK (change IN ('set', 'unset')),
     relation_id TEXT    NOT NULL,
-    column_name TEXT,
-    tag         TEXT    NOT NULL,
-    flow        TEXT    NOT NULL,
-    source      TEXT    NOT NULL
+    changes     TEXT    NOT NULL
 ) STRICT;
 CREATE INDEX tag_change_by_relation ON tag_change (relation_id);
 
@@ -118,6 +117,7 @@ CREATE TABLE approval_change (
     approved    INTEGER NOT NULL,
     relation_id TEXT    NOT NULL
 ) STRICT;
+CREATE INDEX approval_change_by_relation ON approval_change (relation_id);
 
 -- AUTOINCREMENT: the audit names policies by their key, so none may ever be used again.
 CREATE TABLE access_grant (
@@ -148,6 +148,12 @@ CREATE TABLE policy (
     created_by TEXT    NOT NULL,
     created_at INTEGER NOT NULL
 ) STRICT;
+
+-- By triggers, since a grant also goes with its principal, tag, schema or table.
+CREATE TRIGGER grant_given AFTER INSERT ON access_grant BEGIN UPDATE meta SET policies = policies + 1; END;
+CREATE TRIGGER grant_revoked AFTER DELETE ON access_grant BEGIN UPDATE meta SET policies = policies + 1; END;
+CREATE TRIGGER policy_made AFTER INSERT ON policy BEGIN UPDATE meta SET policies = policies + 1; END;
+CREATE TRIGGER policy_dropped AFTER DELETE ON policy BEGIN UPDATE meta SET policies = policies + 1; END;
 
 CREATE TABLE lineage_statement (
     relation_key INTEGER PRIMARY KEY REFERENCES relation ON DELETE CASCADE,

@@ -6,15 +6,19 @@ use arrow::datatypes::Schema;
 use datafusion::catalog::Session;
 use futures::future::{join_all, try_join_all};
 use parking_lot::Mutex;
-use sluice_model::TableName;
+use sluice_model::{Flow, Origin, TableName, Tag, TagSource};
 use sqlx::query_scalar;
 
 use crate::{
     Catalog, CatalogError, ColumnSnapshot, Contents, StoredTag, TableRecord, TableRequest, TableSnapshot, TableSource,
-    sources::{self, Opened},
+    TableVersion,
+    column_metadata::read_column_metadata,
+    sources::{self, CarriedTags, Opened},
     store::{RelationRow, read_tags},
 };
 
+/// How often a statement's tables are read again because the catalog changed meanwhile.
+const ATTEMPTS: usize = 20;
 /// How many tables are kept from earlier statements.
 const REMEMBERED: usize = 10_000;
 
@@ -88,18 +92,37 @@ impl Catalog {
         if let Some(snapshots) = self.unchanged(session, requests, &remembered).await? {
             return Ok(snapshots);
         }
+        // INVARIANT: a version is never seen with tags older than it is. Tags grow before a version is committed, so
+        // what was read before the files were opened is right only if nothing has changed since.
+        for _ in 0..ATTEMPTS {
+            let (epoch, snapshots) = self.load_tables(session, requests, &remembered).await?;
+            if self.epoch().await? == epoch {
+                return Ok(snapshots);
+            }
+        }
+        Err(CatalogError::Busy)
+    }
+
+    /// Reads what the store says, then opens the files; answers at which epoch the store was read.
+    async fn load_tables(
+        &self,
+        session: &dyn Session,
+        requests: &[TableRequest],
+        remembered: &[Option<Arc<Entry>>],
+    ) -> Result<(u64, Vec<(TableRequest, Arc<TableSnapshot>)>), CatalogError> {
         let (epoch, stored) = self.read_stored(requests).await?;
-        let loading = requests.iter().zip(remembered).zip(stored).map(async |((request, entry), stored)| {
-            let Some(stored) = stored else {
-                self.snapshots().forget(request);
-                return Ok(None);
-            };
-            let entry = load(session, request, epoch, entry, stored).await?;
-            let snapshot = Arc::clone(&entry.snapshot);
-            self.snapshots().put(request, entry);
-            Ok::<_, CatalogError>(Some((request.clone(), snapshot)))
-        });
-        Ok(try_join_all(loading).await?.into_iter().flatten().collect())
+        let loading =
+            requests.iter().zip(remembered.iter().cloned()).zip(stored).map(async |((request, entry), stored)| {
+                let Some(stored) = stored else {
+                    self.snapshots().forget(request);
+                    return Ok(None);
+                };
+                let entry = load(session, request, epoch, entry, stored).await?;
+                let snapshot = Arc::clone(&entry.snapshot);
+                self.snapshots().put(request, entry);
+                Ok::<_, CatalogError>(Some((request.clone(), snapshot)))
+            });
+        Ok((epoch, try_join_all(loading).await?.into_iter().flatten().collect()))
     }
 
     /// What is remembered, if all of it is, and neither the catalog nor any of the files has changed since.
@@ -148,6 +171,32 @@ impl Stored {
         }
         stored
     }
+
+    /// Adds the tags that arrived with the data of the version that was opened. The store has those of the newest: an
+    /// earlier version may hold other data in a column of the same name. What was set by hand counts for every
+    /// version, as the store has it now.
+    fn join_carried(&mut self, carried: &CarriedTags) {
+        for (column, tags) in carried {
+            // What cannot be read may have been anything.
+            let unknown = || (vec![self.unknown(Some(column))], vec![self.unknown(None)]);
+            let (on_column, on_rows) = tags.clone().unwrap_or_else(unknown);
+            join_propagated(self.columns.entry(column.clone()).or_default(), on_column);
+            join_propagated(&mut self.row_tags, on_rows);
+        }
+        self.columns.retain(|_, tags| !tags.is_empty());
+    }
+
+    fn unknown(&self, column: Option<&Arc<str>>) -> StoredTag {
+        let flow = if column.is_some() { Flow::Direct } else { Flow::Row };
+        let origin = Origin { table: self.record.name.clone(), column: column.cloned() };
+        StoredTag { tag: Tag::unclassified(), flow, source: TagSource::Propagated, origin }
+    }
+}
+
+fn join_propagated(tags: &mut Vec<StoredTag>, more: Vec<StoredTag>) {
+    tags.extend(more.into_iter().filter(|tag| tag.source == TagSource::Propagated));
+    tags.sort_unstable();
+    tags.dedup();
 }
 
 async fn load(
@@ -162,7 +211,11 @@ async fn load(
         Some(opened) => Some(opened),
         None => open(session, &request.name, &source, request).await?,
     };
-    let snapshot = Arc::new(assemble(stored, opened.as_deref()));
+    let mut snapshot = assemble(stored, opened.as_deref());
+    if request.at != TableVersion::Latest {
+        add_tags_of_version(&mut snapshot);
+    }
+    let snapshot = Arc::new(snapshot);
     Ok(Arc::new(Entry { epoch, source, opened, snapshot }))
 }
 
@@ -185,7 +238,10 @@ async fn open(
 
 /// The snapshot made of what the store says and what the files have. The files say which columns there are; a
 /// column that the store has no tags for is one that nobody classified.
-fn assemble(stored: Stored, opened: Option<&Opened>) -> TableSnapshot {
+fn assemble(mut stored: Stored, opened: Option<&Opened>) -> TableSnapshot {
+    if let Some(opened) = opened {
+        stored.join_carried(&opened.carried);
+    }
     let Stored { record, columns: mut tags, row_tags } = stored;
     let (kind, location) = (record.source.kind(), record.source.location().map(Arc::from));
     let arrow_schema = opened.map_or_else(|| Arc::new(Schema::empty()), |opened| opened.provider.schema());
@@ -219,5 +275,21 @@ fn assemble(stored: Stored, opened: Option<&Opened>) -> TableSnapshot {
         vanished,
         arrow_schema,
         contents,
+    }
+}
+
+/// An earlier version may hold data that was tagged otherwise than today's. Its columns carry what they carry now and
+/// what they carried then; a column whose metadata cannot be read is one that nobody classified.
+fn add_tags_of_version(snapshot: &mut TableSnapshot) {
+    for (column, field) in snapshot.columns.iter_mut().zip(snapshot.arrow_schema.fields()) {
+        match read_column_metadata(field.metadata()) {
+            Some((tags, rows)) => {
+                column.tags.extend(tags.into_iter().filter(|tag| !column.tags.contains(tag)).collect::<Vec<_>>());
+                snapshot
+                    .row_tags
+                    .extend(rows.into_iter().filter(|tag| !snapshot.row_tags.contains(tag)).collect::<Vec<_>>());
+            }
+            None => column.tags.clear(),
+        }
     }
 }

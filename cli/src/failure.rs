@@ -11,10 +11,7 @@ use arrow::error::ArrowError;
 use sluice_catalog::CatalogError;
 use sluice_engine::EngineError;
 use sluice_model::ErrorClass;
-use sluice_pipeline::PipelineError;
-use sluice_planner::{Denial, PlanError, parse::ParseError};
-
-use crate::report::place;
+use sluice_pipeline::{Pipeline, PipelineError};
 
 /// Why a command cannot be carried out.
 #[derive(Debug, thiserror::Error)]
@@ -101,30 +98,6 @@ impl CliError {
             | Self::Interrupted => None,
         }
     }
-
-    /// Everything that policy refused.
-    pub(crate) fn denials(&self) -> &[Denial] {
-        match self {
-            Self::Engine(error) => error.denials(),
-            Self::Pipeline(error) => error.denials(),
-            _ => &[],
-        }
-    }
-
-    /// Where in `text` the error is, if it says so.
-    pub(crate) fn place(&self, text: &str) -> Option<Range<usize>> {
-        let plan = match self {
-            Self::Engine(EngineError::Plan(plan)) => plan,
-            _ => return None,
-        };
-        match plan {
-            PlanError::Parse(ParseError { span, .. }) => Some(span.start..span.end),
-            PlanError::Invalid { place: Some((start, end)), .. } => {
-                Some(place::offset(text, start.line, start.column)..place::offset(text, end.line, end.column))
-            }
-            _ => None,
-        }
-    }
 }
 
 /// A text that statements are read from.
@@ -159,29 +132,62 @@ impl Script {
     }
 }
 
-/// An error with the statement that it came from, if it came from one.
+/// An error with the text that it came from, if it came from one.
 #[derive(Debug)]
 pub(crate) struct Failure {
+    /// What happened.
     pub(crate) error: CliError,
-    pub(crate) excerpt: Option<Excerpt>,
+    /// The text that was being run.
+    pub(crate) script: Option<Script>,
+    /// The statements of the text that the error can be about: the bytes of one, or of a pipeline's stages by name.
+    statements: Statements,
 }
 
-/// A statement within its text, as bytes from start to end.
-#[derive(Debug)]
-pub(crate) struct Excerpt {
-    pub(crate) script: Script,
-    pub(crate) statement: Range<usize>,
+#[derive(Debug, Default)]
+enum Statements {
+    #[default]
+    Unknown,
+    One(Range<usize>),
+    Stages(Vec<(Arc<str>, Range<usize>)>),
 }
 
 impl Failure {
     /// `error`, which came from the bytes `statement` of `script`.
     pub(crate) fn within(error: impl Into<CliError>, script: &Script, statement: Range<usize>) -> Self {
-        Self { error: error.into(), excerpt: Some(Excerpt { script: script.clone(), statement }) }
+        Self { error: error.into(), script: Some(script.clone()), statements: Statements::One(statement) }
+    }
+
+    /// `error`, which came from the pipeline that was read from `script`.
+    pub(crate) fn of_pipeline(error: impl Into<CliError>, script: &Script, pipeline: &Pipeline) -> Self {
+        let stages = pipeline.stages().iter().map(|stage| {
+            let span = stage.span();
+            (Arc::clone(stage.name()), span.start..span.end)
+        });
+        let statements = Statements::Stages(stages.collect());
+        Self { error: error.into(), script: Some(script.clone()), statements }
+    }
+
+    /// The bytes of the statement that failed.
+    pub(crate) fn statement(&self) -> Option<Range<usize>> {
+        match &self.statements {
+            Statements::One(statement) => Some(statement.clone()),
+            Statements::Unknown | Statements::Stages(_) => None,
+        }
+    }
+
+    /// The bytes of a stage.
+    pub(crate) fn stage(&self, name: &str) -> Option<Range<usize>> {
+        match &self.statements {
+            Statements::Stages(stages) => {
+                stages.iter().find(|(stage, _)| **stage == *name).map(|(_, statement)| statement.clone())
+            }
+            Statements::Unknown | Statements::One(_) => None,
+        }
     }
 }
 
 impl<E: Into<CliError>> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self { error: error.into(), excerpt: None }
+        Self { error: error.into(), script: None, statements: Statements::Unknown }
     }
 }

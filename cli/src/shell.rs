@@ -2,11 +2,7 @@
 
 mod lines;
 
-use rustyline::{
-    Config, Editor,
-    error::ReadlineError,
-    history::FileHistory,
-};
+use rustyline::{Config, Editor, error::ReadlineError, history::FileHistory};
 use sluice_engine::Session;
 
 use crate::{

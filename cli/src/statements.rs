@@ -16,23 +16,16 @@ use crate::{
 /// # Errors
 /// That statement's error and where it stands.
 pub(crate) async fn run(session: &mut Session, script: &Script, screen: &mut Screen) -> Result<(), Failure> {
-    let statements = parse(&script.text)
-        .map_err(|error| Failure::within(EngineError::from(error), script, 0..script.text.len()))?;
+    let statements =
+        parse(&script.text).map_err(|error| Failure::within(EngineError::from(error), script, 0..script.text.len()))?;
     for statement in &statements {
         let span = statement.span.start..statement.span.end;
-        one(session, statement, &script.base, screen)
-            .await
-            .map_err(|error| Failure::within(error, script, span))?;
+        one(session, statement, &script.base, screen).await.map_err(|error| Failure::within(error, script, span))?;
     }
     Ok(())
 }
 
-async fn one(
-    session: &mut Session,
-    statement: &Parsed,
-    base: &Path,
-    screen: &mut Screen,
-) -> Result<(), CliError> {
+async fn one(session: &mut Session, statement: &Parsed, base: &Path, screen: &mut Screen) -> Result<(), CliError> {
     match session.run(statement, base).await? {
         Outcome::Rows { schema, rows } => {
             let rows = futures::StreamExt::map(rows, |batch| batch.map_err(EngineError::from_stream));

@@ -92,9 +92,9 @@ impl Session {
                 (format!("`{name}` {truth}"), Value::Null)
             }
             EngineError::Plan(PlanError::Denied(denials)) => {
-                let list = denials.iter().map(|denial| {
-                    json!({ "denial": denial.to_string(), "path": denial.path, "policies": denial.policies })
-                });
+                let list = denials.iter().map(
+                    |denial| json!({ "denial": denial.to_string(), "path": denial.path, "policies": denial.policies }),
+                );
                 (error.to_string(), Value::Array(list.collect()))
             }
             EngineError::Plan(PlanError::NoRule(_)) => (error.to_string(), Value::Null),

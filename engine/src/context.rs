@@ -5,12 +5,14 @@ use std::{path::Path, sync::Arc};
 use arrow::datatypes::SchemaRef;
 use datafusion::{
     catalog::{TableProvider, cte_worktable::CteWorkTable},
-    common::tree_node::{Transformed, TreeNode, TreeNodeRecursion},
+    common::tree_node::{Transformed, TreeNodeRecursion},
     datasource::{DefaultTableSource, provider_as_source},
     error::DataFusionError,
     execution::{
-        SendableRecordBatchStream, SessionState, SessionStateBuilder, disk_manager::{DiskManagerBuilder, DiskManagerMode},
-        memory_pool::FairSpillPool, runtime_env::RuntimeEnvBuilder,
+        SendableRecordBatchStream, SessionState, SessionStateBuilder,
+        disk_manager::{DiskManagerBuilder, DiskManagerMode},
+        memory_pool::FairSpillPool,
+        runtime_env::RuntimeEnvBuilder,
     },
     logical_expr::LogicalPlan,
     physical_plan::execute_stream,
@@ -72,7 +74,10 @@ impl Context {
     }
 
     /// Starts an authorized plan.
-    pub(crate) async fn execute(&self, plan: &AuthorizedPlan) -> Result<(SchemaRef, SendableRecordBatchStream), DataFusionError> {
+    pub(crate) async fn execute(
+        &self,
+        plan: &AuthorizedPlan,
+    ) -> Result<(SchemaRef, SendableRecordBatchStream), DataFusionError> {
         let mut state = self.state.clone();
         // `now()` is one instant for the whole statement.
         state.mark_start_execution();

@@ -130,9 +130,7 @@ impl EngineError {
             Self::UnknownPrincipal(name) => Some(format!("an admin can `CREATE USER {name}`")),
             Self::NotAHome(path) => Some(format!("make one with `sluice init {}`", path.display())),
             Self::Locked(_) => Some("wait for it to end, or try again later".to_owned()),
-            Self::Expectation { .. } => {
-                Some("mend the data, or let the expectation DROP ROW or only count".to_owned())
-            }
+            Self::Expectation { .. } => Some("mend the data, or let the expectation DROP ROW or only count".to_owned()),
             Self::Catalog(_)
             | Self::Write { .. }
             | Self::Policy(_)

@@ -25,7 +25,6 @@ pub(crate) struct Loaded {
     pub(crate) subject: Subject,
     pub(crate) authorizer: Arc<Authorizer>,
     owners: HashMap<Arc<str>, Subject>,
-    pub(crate) epoch: u64,
 }
 
 /// The parts of a statement's surroundings that do not come from the catalog.
@@ -104,7 +103,7 @@ impl Session {
             }
         }
         let tags = catalog.tag_rules().await?;
-        Ok(Loaded { snapshot: CatalogSnapshot { tables, tags }, subject, authorizer, owners, epoch })
+        Ok(Loaded { snapshot: CatalogSnapshot { tables, tags }, subject, authorizer, owners })
     }
 
     /// Opens tables. That a hidden table's files are damaged must not tell that it exists: it is left out, and what

@@ -2,11 +2,15 @@
 
 use std::{
     collections::HashMap,
-    sync::atomic::{AtomicU64, Ordering},
     sync::Arc,
+    sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
+use arrow::{
+    array::{RecordBatch, RecordBatchOptions},
+    datatypes::{Schema, SchemaRef},
+};
 use datafusion::{error::DataFusionError, physical_plan::stream::RecordBatchStreamAdapter};
 use futures::{StreamExt, stream};
 use sluice_model::TableName;
@@ -34,15 +38,20 @@ pub(crate) async fn run(session: &Session, parsed: &Parsed, query: &ast::Query) 
     let (plan, times) = plan(session, &loaded, parsed, query)?;
     let record = session.record(&Audited::plan(&parsed.text, &plan, times.analysis())).await?;
     let tables = tables(&plan);
-    let (schema, rows) =
-        session.engine().context().execute(&plan).await.map_err(|error| translate(error, &tables))?;
+    let (schema, rows) = session.engine().context().execute(&plan).await.map_err(|error| translate(error, &tables))?;
 
+    // Files may bring metadata of their own, which names tags and origins that are not everybody's to know.
+    let fields = schema.fields().iter().map(|field| field.as_ref().clone().with_metadata(HashMap::new()));
+    let schema: SchemaRef = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    let plain = Arc::clone(&schema);
     let counted = Arc::new(AtomicU64::new(0));
     let counting = Arc::clone(&counted);
     let rows = rows.map(move |batch| {
         let batch = batch.map_err(|error| DataFusionError::External(Box::new(translate(error, &tables))))?;
         counting.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
-        Ok(batch)
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        RecordBatch::try_new_with_options(Arc::clone(&plain), batch.columns().to_vec(), &options)
+            .map_err(|error| DataFusionError::External(Box::new(EngineError::Bug(error.to_string()))))
     });
     // Once the last row is out, the record learns how many there were.
     let catalog = session.engine().catalog().clone();

@@ -67,7 +67,8 @@ pub(crate) async fn write_files(
 /// refresh never changes the type of a column by accident.
 fn stored_schema(schema: &Schema, markers: usize) -> SchemaRef {
     let fields = schema.fields().iter().take(schema.fields().len() - markers);
-    let fields: Vec<_> = fields.map(|field| field.as_ref().clone().with_nullable(true).with_metadata(Default::default())).collect();
+    let fields: Vec<_> =
+        fields.map(|field| field.as_ref().clone().with_nullable(true).with_metadata(Default::default())).collect();
     Arc::new(Schema::new(fields))
 }
 

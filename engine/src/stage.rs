@@ -255,14 +255,13 @@ impl Session {
         let mut row_tags = labels.rows.clone();
         row_tags.extend(existing.map(|table| by_hand(&table.row_tags)).unwrap_or_default());
         Ok(Arc::new(TableSnapshot {
-            id: existing.map_or_else(
-                || sluice_catalog::ObjectId(format!("planned:{name}").into()),
-                |table| table.id.clone(),
-            ),
+            id: existing
+                .map_or_else(|| sluice_catalog::ObjectId(format!("planned:{name}").into()), |table| table.id.clone()),
             name: name.clone(),
             schema,
             kind: TableKind::Managed,
-            owner: existing.map_or_else(|| Arc::clone(&self.subject().principal.name), |table| Arc::clone(&table.owner)),
+            owner: existing
+                .map_or_else(|| Arc::clone(&self.subject().principal.name), |table| Arc::clone(&table.owner)),
             approved_for_experiment: existing.is_some_and(|table| table.approved_for_experiment),
             version: None,
             location: None,

@@ -35,8 +35,7 @@ pub(crate) async fn run(session: &Session, parsed: &Parsed, write: &Write) -> Re
         EngineError::invalid("the statement does not name a table to write", "write its name as schema.table")
     })?;
     let mut relations = parsed.relations();
-    let target_ref =
-        TableRef::Table(sluice_catalog::TableRequest { name: target.clone(), at: Default::default() });
+    let target_ref = TableRef::Table(sluice_catalog::TableRequest { name: target.clone(), at: Default::default() });
     if !relations.contains(&target_ref) {
         relations.push(target_ref);
     }
@@ -182,31 +181,27 @@ fn plan(
 }
 
 /// The table `name`, if the caller may know of it and it is one that Sluice writes.
-pub(crate) fn managed(
-    session: &Session,
-    loaded: &Loaded,
-    name: &TableName,
-) -> Result<Arc<TableSnapshot>, EngineError> {
+pub(crate) fn managed(session: &Session, loaded: &Loaded, name: &TableName) -> Result<Arc<TableSnapshot>, EngineError> {
     let table = session.visible_table(loaded, name)?;
     if table.kind == TableKind::Managed { Ok(table) } else { Err(not_managed(&table)) }
 }
 
 fn not_managed(table: &TableSnapshot) -> EngineError {
     EngineError::invalid(
-        format!("`{}` is {} and is not written by Sluice", table.name, match table.kind {
-            TableKind::External => "an external table",
-            TableKind::View => "a view",
-            TableKind::Managed => "a managed table",
-        }),
+        format!(
+            "`{}` is {} and is not written by Sluice",
+            table.name,
+            match table.kind {
+                TableKind::External => "an external table",
+                TableKind::View => "a view",
+                TableKind::Managed => "a managed table",
+            }
+        ),
         "write into a table made with CREATE TABLE",
     )
 }
 
-async fn visible_schema(
-    session: &Session,
-    loaded: &Loaded,
-    name: &TableName,
-) -> Result<SchemaSnapshot, EngineError> {
+async fn visible_schema(session: &Session, loaded: &Loaded, name: &TableName) -> Result<SchemaSnapshot, EngineError> {
     session.schema_for(loaded, &name.schema, false).await
 }
 

@@ -140,15 +140,16 @@ fn value(
         Some(Literal::Null) => Some(null(parameter, functions)),
         None => None,
     };
-    let default = default
-        .transpose()
-        .map_err(|problem| ArgumentProblem::Default { name: Arc::clone(name), problem, span: *span })?;
+    let default = default.transpose().map_err(|problem| ArgumentProblem::Default {
+        name: Arc::clone(name),
+        problem,
+        span: *span,
+    })?;
     match given {
         Some(text) => parse(text).map_err(ArgumentProblem::Mistyped),
-        None => default.ok_or_else(|| ArgumentProblem::Missing {
-            name: Arc::clone(name),
-            data_type: data_type.to_string(),
-        }),
+        None => {
+            default.ok_or_else(|| ArgumentProblem::Missing { name: Arc::clone(name), data_type: data_type.to_string() })
+        }
     }
 }
 
@@ -220,7 +221,8 @@ mod tests {
 
     #[test]
     fn everything_that_is_wrong_is_told_at_once() {
-        let error = resolve("n INT, day DATE, wide INT DEFAULT 'x'", &[("n", "many"), ("dya", "2026-01-31")]).unwrap_err();
+        let error =
+            resolve("n INT, day DATE, wide INT DEFAULT 'x'", &[("n", "many"), ("dya", "2026-01-31")]).unwrap_err();
         assert_eq!(
             error.to_string(),
             "the pipeline has no parameter `dya`\n\
@@ -239,6 +241,8 @@ mod tests {
 
     #[test]
     fn a_type_that_does_not_exist_is_an_error() {
-        assert!(matches!(resolve("n NOTYPE", &[("n", "1")]), Err(PipelineError::Arguments(problems)) if problems.len() == 1));
+        assert!(
+            matches!(resolve("n NOTYPE", &[("n", "1")]), Err(PipelineError::Arguments(problems)) if problems.len() == 1)
+        );
     }
 }

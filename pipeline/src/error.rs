@@ -234,9 +234,7 @@ impl PipelineError {
                 (!hints.is_empty()).then(|| hints.join("; "))
             }
             Self::OtherDomain { wanted, .. } => Some(format!("use --domain {wanted}, or leave --domain away")),
-            Self::OwnerMissing { owner, .. } => {
-                Some(format!("an admin can CREATE USER, SERVICE or GROUP {owner}"))
-            }
+            Self::OwnerMissing { owner, .. } => Some(format!("an admin can CREATE USER, SERVICE or GROUP {owner}")),
             Self::NotOwner { owner, owner_is_group: true, .. } => {
                 Some(format!("the members of `{owner}` and admins may"))
             }

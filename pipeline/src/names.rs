@@ -188,9 +188,10 @@ fn cycle_error(cycle: &Cycle, stages: &[(&StageStatement, Names)]) -> PipelineEr
         let (statement, _) = stages[stage];
         told.push(statement.name());
         let (_, reader) = stages[cycle.0[(at + 1) % cycle.0.len()]];
-        let read = reader.tables.iter().find(|(request, _)| {
-            request.at == TableVersion::Latest && statement.output() == Some(&request.name)
-        });
+        let read = reader
+            .tables
+            .iter()
+            .find(|(request, _)| request.at == TableVersion::Latest && statement.output() == Some(&request.name));
         // The reader names the outermost view, so the innermost one stands next to what is read.
         told.extend(read.into_iter().flat_map(|(_, via)| via.iter().rev()).map(|view| quote_identifier(view)));
     }

@@ -101,10 +101,9 @@ fn check_header(header: &PipelineHeader) -> Result<(), PipelineError> {
     }
     let computed = |default| literal(default).is_none();
     match header.parameters.iter().find(|parameter| parameter.default.as_ref().is_some_and(computed)) {
-        Some(parameter) => Err(PipelineError::DefaultNotLiteral {
-            parameter: Arc::clone(&parameter.name),
-            span: parameter.span,
-        }),
+        Some(parameter) => {
+            Err(PipelineError::DefaultNotLiteral { parameter: Arc::clone(&parameter.name), span: parameter.span })
+        }
         None => Ok(()),
     }
 }

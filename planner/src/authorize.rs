@@ -146,7 +146,11 @@ pub fn authorize(
     let accesses = accesses(&labeled.bound, destination, surroundings, decisions)?;
     let rulings = rulings(&labeled, destination, surroundings.snapshot, decisions);
     if rulings.iter().any(|ruling| ruling.verdict == Verdict::Deny) {
-        return Err(PlanError::Denied(Explainer::new(&labeled, surroundings)?.denials(&rulings, destination, decisions)));
+        return Err(PlanError::Denied(Explainer::new(&labeled, surroundings)?.denials(
+            &rulings,
+            destination,
+            decisions,
+        )));
     }
     let (metrics, stored) = match destination {
         Destination::Principal => Default::default(),
@@ -226,9 +230,8 @@ fn without_own(labeled: &LabeledPlan, table: &TableSnapshot) -> [(Flow, Label); 
     let (mut direct, mut indirect) = (Label::empty(), Label::empty());
     for (column, target) in labeled.label.columns.iter().zip(&table.columns) {
         let own = own_elements(&target.tags, &table.name.column(target.name.clone()).into());
-        let foreign = |label: &Label| -> Label {
-            label.iter().filter(|id| !own.contains(labeled.elements.get(*id))).collect()
-        };
+        let foreign =
+            |label: &Label| -> Label { label.iter().filter(|id| !own.contains(labeled.elements.get(*id))).collect() };
         direct.join(&foreign(&column.direct));
         indirect.join(&foreign(&column.indirect));
     }
@@ -282,11 +285,7 @@ fn accesses(
 }
 
 /// Whether tables may be created in `schema`.
-fn create_decision(
-    schema: &SchemaSnapshot,
-    approved_pipeline: bool,
-    decisions: &mut Decisions<'_>,
-) -> Arc<Decision> {
+fn create_decision(schema: &SchemaSnapshot, approved_pipeline: bool, decisions: &mut Decisions<'_>) -> Arc<Decision> {
     let resource = SchemaResource { id: schema.id.as_str(), domain: schema.domain, approved_pipeline };
     decisions.schema(TableAction::Create, &resource)
 }
@@ -436,9 +435,8 @@ fn adopted_labels(
 ) -> Result<StoredLabels, PlanError> {
     let mut rows = row_tags(labeled);
     rows.retain(|new| !table.row_tags.iter().any(|old| old.tag == new.tag && old.origin == new.origin));
-    let on_rows = |tag: &Tag| {
-        rows.iter().any(|row| row.tag == *tag) || table.row_tags.iter().any(|row| row.tag == *tag)
-    };
+    let on_rows =
+        |tag: &Tag| rows.iter().any(|row| row.tag == *tag) || table.row_tags.iter().any(|row| row.tag == *tag);
     let (mut columns, mut denials) = (Vec::new(), Vec::new());
     for (label, column) in labeled.label.columns.iter().zip(&table.columns) {
         let name = table.name.column(column.name.clone());

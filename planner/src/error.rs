@@ -46,11 +46,9 @@ impl PlanError {
     /// Whose move it is.
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::Parse(_)
-            | Self::NotVisible(_)
-            | Self::NoSchema(_)
-            | Self::Invalid { .. }
-            | Self::BrokenView(_) => ErrorClass::Caller,
+            Self::Parse(_) | Self::NotVisible(_) | Self::NoSchema(_) | Self::Invalid { .. } | Self::BrokenView(_) => {
+                ErrorClass::Caller
+            }
             Self::NoRule(_) | Self::Denied(_) => ErrorClass::Denied,
             Self::Bug(_) => ErrorClass::Bug,
         }
@@ -121,7 +119,8 @@ fn schema_error(error: &SchemaError, place: Option<(Location, Location)>) -> Pla
             let name = field.flat_name();
             let valid: Vec<_> = valid_fields.iter().map(|field| field.name.as_str()).collect();
             let nearest = nearest(&field.name, &valid).map(|nearest| format!("did you mean `{nearest}`?"));
-            let listed = (!valid.is_empty() && valid.len() <= 40).then(|| format!("columns here: {}", valid.join(", ")));
+            let listed =
+                (!valid.is_empty() && valid.len() <= 40).then(|| format!("columns here: {}", valid.join(", ")));
             PlanError::Invalid {
                 message: format!("column `{name}` does not exist here"),
                 place,
@@ -158,7 +157,9 @@ pub fn nearest<'a>(name: &str, candidates: &[&'a str]) -> Option<&'a str> {
     let name = name.to_lowercase();
     candidates
         .iter()
-        .map(|candidate| (datafusion_common::utils::datafusion_strsim::levenshtein(&name, &candidate.to_lowercase()), *candidate))
+        .map(|candidate| {
+            (datafusion_common::utils::datafusion_strsim::levenshtein(&name, &candidate.to_lowercase()), *candidate)
+        })
         .filter(|(distance, _)| *distance <= 1 + name.chars().count() / 4)
         .min()
         .map(|(_, candidate)| candidate)

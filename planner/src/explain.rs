@@ -151,11 +151,14 @@ impl<'a> Explainer<'a> {
             _ if !ruling.decision.policies.is_empty() => {
                 "a policy forbids it; ask an admin, who can see the policy".to_owned()
             }
-            ColumnOrRows::Column(column) if *tag == Tag::unclassified() => format!(
-                "leave it out, or have it classified: `SET TAG ON COLUMN {column} TAG_NAME`"
-            ),
+            ColumnOrRows::Column(column) if *tag == Tag::unclassified() => {
+                format!("leave it out, or have it classified: `SET TAG ON COLUMN {column} TAG_NAME`")
+            }
             ColumnOrRows::Column(_) | ColumnOrRows::Rows(_) | ColumnOrRows::Hidden(_) => {
-                format!("leave it out, or have it granted: `GRANT {action} ON TAG {tag} TO {} {principal}`", principal.kind)
+                format!(
+                    "leave it out, or have it granted: `GRANT {action} ON TAG {tag} TO {} {principal}`",
+                    principal.kind
+                )
             }
         };
         Denial {
@@ -208,12 +211,7 @@ impl<'a> Explainer<'a> {
         (source, steps)
     }
 
-    fn source(
-        &self,
-        scan: &TableScan,
-        element: &Element,
-        decisions: &mut Decisions<'_>,
-    ) -> Option<ColumnOrRows> {
+    fn source(&self, scan: &TableScan, element: &Element, decisions: &mut Decisions<'_>) -> Option<ColumnOrRows> {
         let source = scan.source.downcast_ref::<GovernedSource>()?;
         let table = source.table();
         if let Some(view) = source.via().first() {
@@ -225,10 +223,8 @@ impl<'a> Explainer<'a> {
         let carries = |tags: &[sluice_catalog::StoredTag]| {
             tags.iter().any(|stored| stored.tag == element.tag && stored.origin == element.origin)
         };
-        let itself = |column: &str| {
-            element.tag == Tag::unclassified()
-                && element.origin == Origin::column(&table.name, column)
-        };
+        let itself =
+            |column: &str| element.tag == Tag::unclassified() && element.origin == Origin::column(&table.name, column);
         let column = table
             .columns
             .iter()
@@ -352,9 +348,7 @@ fn subqueries(plan: &LogicalPlan) -> Vec<&LogicalPlan> {
         LogicalPlan::Aggregate(aggregate) => aggregate.group_expr.iter().chain(&aggregate.aggr_expr).collect(),
         LogicalPlan::Window(window) => window.window_expr.iter().collect(),
         LogicalPlan::Sort(sort) => sort.expr.iter().map(|key| &key.expr).collect(),
-        LogicalPlan::Join(join) => {
-            join.on.iter().flat_map(|(left, right)| [left, right]).chain(&join.filter).collect()
-        }
+        LogicalPlan::Join(join) => join.on.iter().flat_map(|(left, right)| [left, right]).chain(&join.filter).collect(),
         LogicalPlan::Values(values) => values.values.iter().flatten().collect(),
         _ => Vec::new(),
     };

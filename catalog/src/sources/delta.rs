@@ -13,8 +13,8 @@ use deltalake::{
 };
 use url::Url;
 
-use super::{DeltaLog, FileState, Opened, delta_log::FileStamp};
-use crate::{StorageError, TableVersion};
+use super::{CarriedTags, DeltaLog, FileState, Opened, delta_log::FileStamp};
+use crate::{StorageError, TableVersion, column_metadata::read_column_metadata};
 
 /// Which version a table was opened at, and what its log looked like.
 #[derive(Debug)]
@@ -54,20 +54,29 @@ pub(super) async fn open(session: &dyn Session, location: &Url, at: TableVersion
     let snapshot = EagerSnapshot::try_new(log.store().as_ref(), Some(version)).await.map_err(StorageError::log)?;
     // The session's choices, as DataFusion makes them for its own Parquet tables.
     let scan = DeltaScanConfig::new_from_session(session).with_wrap_partition_values(false);
-    let provider = provider(Arc::new(snapshot), scan).map_err(|error| StorageError::log(error.into()))?;
+    let (provider, carried) = provider(Arc::new(snapshot), scan).map_err(|error| StorageError::log(error.into()))?;
     let state = DeltaState {
         commit: entries.commit(version).cloned(),
         follows: version == latest && !matches!(at, TableVersion::Number(_)),
         log,
         version,
     };
-    Ok(Opened::new(session, Arc::new(provider), Some(version), FileState::Delta(state)))
+    let opened = Opened::new(session, Arc::new(provider), FileState::Delta(state));
+    Ok(Opened { version: Some(version), carried, ..opened })
 }
 
-/// The table at `snapshot`, without what the log says about its columns: a schema goes to whoever asks for one row,
-/// and the columns' properties name the places where tags came from.
-fn provider(snapshot: Arc<EagerSnapshot>, scan: DeltaScanConfig) -> Result<DeltaScanNext, DataFusionError> {
+/// The table at `snapshot`, and the tags that its columns' properties hold. The table's own schema is without them: a
+/// schema goes to whoever asks for one row, and the properties name the places where tags came from.
+fn provider(
+    snapshot: Arc<EagerSnapshot>,
+    scan: DeltaScanConfig,
+) -> Result<(DeltaScanNext, CarriedTags), DataFusionError> {
     let described = DeltaScanNext::new(Arc::clone(&snapshot), scan.clone())?.schema();
-    let fields = described.fields().iter().map(|field| field.as_ref().clone().with_metadata(HashMap::new()));
-    DeltaScanNext::new(snapshot, scan.with_schema(Arc::new(Schema::new(fields.collect::<Vec<_>>()))))
+    let mut carried = CarriedTags::new();
+    let fields = described.fields().iter().map(|field| {
+        carried.insert(field.name().as_str().into(), read_column_metadata(field.metadata()));
+        field.as_ref().clone().with_metadata(HashMap::new())
+    });
+    let bare = Schema::new(fields.collect::<Vec<_>>());
+    Ok((DeltaScanNext::new(snapshot, scan.with_schema(Arc::new(bare)))?, carried))
 }

@@ -63,7 +63,7 @@ pub(super) async fn open(
     let table = ListingTable::try_new(config).map_err(unreadable)?;
     let table = table.with_cache(session.runtime_env().cache_manager.get_file_statistic_cache());
     let state = ListingState { location: location.clone(), format, files: found.files };
-    Ok(Opened::new(session, Arc::new(table), None, FileState::Listing(state)))
+    Ok(Opened::new(session, Arc::new(table), FileState::Listing(state)))
 }
 
 /// The endings of the names that are taken from a folder; the first is the usual one.

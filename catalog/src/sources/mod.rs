@@ -5,7 +5,7 @@ mod delta_log;
 mod listing;
 mod parquet_footer;
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
@@ -14,7 +14,7 @@ use url::Url;
 
 pub(crate) use delta_log::DeltaLog;
 
-use crate::{CatalogError, Format, StorageError, TableSource, TableVersion};
+use crate::{CatalogError, Format, StorageError, StoredTag, TableSource, TableVersion};
 
 /// A table's files, opened.
 #[derive(Debug)]
@@ -23,9 +23,15 @@ pub(crate) struct Opened {
     pub(crate) provider: Arc<dyn TableProvider>,
     /// The Delta version that is pinned.
     pub(crate) version: Option<u64>,
+    /// The tags that this very version carries with it.
+    pub(crate) carried: CarriedTags,
     reading: Reading,
     state: FileState,
 }
+
+/// For each column the tags on it and on the table's rows that the files themselves tell of; `None` where they hold
+/// something malformed in their place.
+pub(crate) type CarriedTags = HashMap<Arc<str>, Option<(Vec<StoredTag>, Vec<StoredTag>)>>;
 
 /// What the files looked like when they were opened: while they look the same, they need not be opened again.
 #[derive(Debug)]
@@ -49,8 +55,8 @@ impl Reading {
 }
 
 impl Opened {
-    fn new(session: &dyn Session, provider: Arc<dyn TableProvider>, version: Option<u64>, state: FileState) -> Self {
-        Self { provider, version, reading: Reading::of(session), state }
+    fn new(session: &dyn Session, provider: Arc<dyn TableProvider>, state: FileState) -> Self {
+        Self { provider, version: None, carried: CarriedTags::new(), reading: Reading::of(session), state }
     }
 
     /// Whether opening the files again would give the same.
@@ -75,8 +81,11 @@ pub(crate) async fn open(
     }
     let opened = match source {
         TableSource::View { .. } => return Ok(None),
-        TableSource::Managed { location } | TableSource::External { format: Format::Delta, location, .. } => {
-            delta::open(session, &parse_location(location)?, at).await?
+        TableSource::Managed { location } => delta::open(session, &parse_location(location)?, at).await?,
+        TableSource::External { format: Format::Delta, location, .. } => {
+            let opened = delta::open(session, &parse_location(location)?, at).await?;
+            // Whoever keeps these files could call a column public in them. Only this home's catalog classifies.
+            Opened { carried: CarriedTags::new(), ..opened }
         }
         TableSource::External { format, location, options } => {
             listing::open(session, &parse_location(location)?, *format, options).await?

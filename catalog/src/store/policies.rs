@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sqlx::{query, query_as};
+use sqlx::{query, query_as, query_scalar};
 
 use super::{Catalog, Result, now_ms};
 use crate::CatalogError;
@@ -79,13 +79,23 @@ impl Catalog {
             .collect())
     }
 
+    /// A number that grows whenever a grant or a policy comes or goes, in whatever way; other changes leave it. What
+    /// was made of [`Self::policy_texts`] holds as long as this number stays, which is longer than an epoch.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn policy_version(&self) -> Result<u64> {
+        let version: i64 = query_scalar("SELECT policies FROM meta").fetch_one(self.readers()).await?;
+        Ok(version.unsigned_abs())
+    }
+
     /// Every policy, granted or written, with the epoch at which these were all.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub async fn policy_texts(&self) -> Result<(u64, Vec<PolicyText>)> {
         let mut reading = self.begin_read().await?;
-        let epoch: i64 = sqlx::query_scalar("SELECT epoch FROM meta").fetch_one(&mut *reading).await?;
+        let epoch: i64 = query_scalar("SELECT epoch FROM meta").fetch_one(&mut *reading).await?;
         let rows: Vec<(String, String)> = query_as(
             "SELECT 'grant:' || key, cedar FROM access_grant UNION ALL SELECT 'policy:' || name, text FROM policy",
         )

@@ -6,7 +6,7 @@ use sluice_model::{Domain, SchemaName};
 use sqlx::{SqliteExecutor, query, query_as};
 use uuid::Uuid;
 
-use super::{Catalog, Result, TableRecord, tables::relations_in};
+use super::{Catalog, Result, TableRecord, table_records::relations_in};
 use crate::{CatalogError, ObjectId, SchemaSnapshot};
 
 type Row = (String, String, String, String);

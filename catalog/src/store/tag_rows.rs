@@ -97,21 +97,18 @@ pub(super) async fn replace(
                 query(statement).bind(table.key).bind(encoded).execute(&mut *connection).await?;
             }
         }
-        record(connection, table.id, write.word, rows, change).await?;
     }
-    Ok(())
+    record(connection, table.id, &removed, &added, change).await
 }
 
 /// The statements that remove or add what [`encode`] made.
 struct Write {
-    word: &'static str,
     columns: &'static str,
     rows: &'static str,
 }
 
 impl Write {
     const DELETE: Self = Self {
-        word: "unset",
         columns: "DELETE FROM column_tag WHERE relation_key = ?
              AND (column_name, tag_key, flow, source, origin_key) IN
                  (SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?))",
@@ -119,7 +116,6 @@ impl Write {
              AND (tag_key, source, origin_key) IN (SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?))",
     };
     const INSERT: Self = Self {
-        word: "set",
         columns: "INSERT INTO column_tag (relation_key, column_name, tag_key, flow, source, origin_key)
              SELECT ?, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?)",
         rows: "INSERT INTO row_tag (relation_key, tag_key, source, origin_key)
@@ -211,28 +207,22 @@ pub(super) async fn missing(connection: &mut SqliteConnection, tag: &Tag) -> Res
 async fn record(
     connection: &mut SqliteConnection,
     id: &ObjectId,
-    word: &str,
-    tags: &[&(Place, StoredTag)],
+    removed: &[&(Place, StoredTag)],
+    added: &[&(Place, StoredTag)],
     change: &Change<'_>,
 ) -> Result<()> {
-    if tags.is_empty() {
-        return Ok(());
-    }
-    let rows: Encoded = tags
-        .iter()
-        .map(|(place, stored)| json!([place, stored.tag.as_str(), stored.flow.as_str(), stored.source.as_str()]))
-        .collect();
-    query(
-        "INSERT INTO tag_change (at, by, why, change, relation_id, column_name, tag, flow, source)
-         SELECT ?, ?, ?, ?, ?, value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?)",
-    )
-    .bind(now_ms())
-    .bind(change.by)
-    .bind(change.why)
-    .bind(word)
-    .bind(id.as_str())
-    .bind(serde_json::Value::from(rows).to_string())
-    .execute(connection)
-    .await?;
+    let word = |set: bool, (place, stored): &(Place, StoredTag)| {
+        json!([set, place, stored.tag.as_str(), stored.flow.as_str(), stored.source.as_str()])
+    };
+    let removed = removed.iter().map(|tag| word(false, tag));
+    let changes: Encoded = removed.chain(added.iter().map(|tag| word(true, tag))).collect();
+    query("INSERT INTO tag_change (at, by, why, relation_id, changes) VALUES (?, ?, ?, ?, ?)")
+        .bind(now_ms())
+        .bind(change.by)
+        .bind(change.why)
+        .bind(id.as_str())
+        .bind(serde_json::Value::from(changes).to_string())
+        .execute(connection)
+        .await?;
     Ok(())
 }

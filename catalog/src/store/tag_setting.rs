@@ -108,6 +108,8 @@ impl Catalog {
             if let Some(missing) = place.as_ref().filter(|column| !columns.contains(&***column)) {
                 return Err(CatalogError::ColumnMissing(name.column(missing.clone())));
             }
+            // Whoever classifies a column by hand says what the rows are that nobody had classified.
+            new.retain(|(on, stored)| on != place || !is_own_unclassified(&name, place, stored));
             new.insert(by_hand(&name, place, tag));
         }
         finish(edit, row.key, id, &name, &old, &new, change).await
@@ -159,4 +161,9 @@ async fn finish(
 ) -> Result<()> {
     tag_rows::replace(&mut edit, &Tagged { key, id, name }, old, new, change).await?;
     edit.commit().await
+}
+
+/// Whether `stored` says that rows came into the column before anybody had classified it.
+fn is_own_unclassified(table: &TableName, place: &Place, stored: &StoredTag) -> bool {
+    stored.tag.as_str() == Tag::UNCLASSIFIED && stored.origin.table == *table && stored.origin.column == *place
 }

@@ -236,22 +236,22 @@ impl Catalog {
     /// # Errors
     /// When the store cannot be read.
     pub async fn tag_history(&self, id: &ObjectId) -> Result<Vec<TagChange>> {
-        type HistoryRow = (i64, String, Option<String>, String, Option<String>, String, String, String);
+        type HistoryRow = (i64, String, Option<String>, bool, Option<String>, String, String, String);
         let rows: Vec<HistoryRow> = query_as(
-            "SELECT at, by, why, change, column_name, tag, flow, source FROM tag_change
-             WHERE relation_id = ? ORDER BY key",
+            "SELECT c.at, c.by, c.why, e.value ->> 0, e.value ->> 1, e.value ->> 2, e.value ->> 3, e.value ->> 4
+             FROM tag_change c, json_each(c.changes) e WHERE c.relation_id = ? ORDER BY c.key, e.key",
         )
         .bind(id.as_str())
         .fetch_all(self.readers())
         .await?;
         let malformed = || CatalogError::Malformed("change of a tag");
         rows.into_iter()
-            .map(|(at_ms, by, why, change, column, tag, flow, source)| {
+            .map(|(at_ms, by, why, set, column, tag, flow, source)| {
                 Ok(TagChange {
                     at_ms,
                     by: by.into(),
                     why: why.map(Arc::from),
-                    set: change == "set",
+                    set,
                     column: column.map(Arc::from),
                     tag: Tag::parse(&tag).map_err(|_| malformed())?,
                     flow: Flow::parse(&flow).ok_or_else(malformed)?,

@@ -8,7 +8,7 @@ async fn contents(location: &Url, version: Option<u64>) -> String {
     let home = Home::new().await;
     home.table("t", managed(location), &[]).await;
     let at = version.map_or(TableVersion::Latest, TableVersion::Number);
-    rows(&*home.snapshot("t", at).await.unwrap()).await
+    rows(&home.snapshot("t", at).await.unwrap()).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -151,7 +151,7 @@ async fn column_metadata_is_in_the_log_and_not_in_the_schema_that_is_read() {
     let batch = people(&[(1, "ann")]);
     let tagged = |text: &str| [("name".to_owned(), [("sluice.tags".to_owned(), text.to_owned())].into())].into();
     let commit = DeltaCommit { column_metadata: tagged("[1]"), ..DeltaCommit::default() };
-    write_as(&location, batch.schema(), &[batch.clone()], WriteMode::Create, commit).await.unwrap();
+    write_as(&location, batch.schema(), std::slice::from_ref(&batch), WriteMode::Create, commit).await.unwrap();
     let set = delta::set_column_metadata(&location, &tagged("[2]"), Default::default()).await.unwrap();
     assert_eq!(set.version, 1);
     let same = delta::set_column_metadata(&location, &tagged("[2]"), Default::default()).await.unwrap();

@@ -57,3 +57,19 @@ async fn every_policy_is_given_to_the_authorizer() {
     catalog.drop_schema(&SchemaName::new("crm"), true).await.unwrap();
     assert_eq!(catalog.policy_texts().await.unwrap().1.len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_policy_version_follows_grants_wherever_they_go() {
+    let home = Home::new().await;
+    let catalog = &home.catalog;
+    let table = home.table("t", view(""), &["a"]).await;
+    let start = catalog.policy_version().await.unwrap();
+    home.declare(&["pii"]).await;
+    assert_eq!(catalog.policy_version().await.unwrap(), start);
+    let object = GrantObject::Table(table.id.clone());
+    let grant = Grant { principal: "admins".into(), action: "SELECT".into(), object, domain: None };
+    catalog.add_grant(&grant, "permit(...);", "ann").await.unwrap();
+    assert_eq!(catalog.policy_version().await.unwrap(), start + 1);
+    catalog.drop_table(&table.name).await.unwrap();
+    assert_eq!(catalog.policy_version().await.unwrap(), start + 2);
+}

@@ -84,6 +84,19 @@ async fn a_file_that_cannot_be_written_is_read_and_not_changed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_said_to_be_full() {
+    let home = Home::new().await;
+    home.catalog.close().await;
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(home.catalog.path());
+    let mut connection = SqliteConnection::connect_with(&options.pragma("max_page_count", "1")).await.unwrap();
+    let fill = "WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 10000)
+                INSERT INTO tag (name, indirect, created_by, created_at) SELECT 'full.' || i, 'DENY', 'ann', 0 FROM n";
+    let error = CatalogError::from(connection.execute(fill).await.unwrap_err());
+    assert!(matches!(error, CatalogError::DiskFull), "{error:?}");
+    assert_eq!(error.class(), ErrorClass::Unavailable);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn changes_grow_the_epoch_and_records_do_not() {
     let home = Home::new().await;
     let before = home.catalog.epoch().await.unwrap();

@@ -8,6 +8,7 @@ mod homes;
 mod identity;
 mod principals;
 mod runs;
+mod scratch;
 mod snapshots;
 mod tags;
 

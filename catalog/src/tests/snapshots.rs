@@ -77,11 +77,11 @@ async fn csv_and_json_are_read_as_their_options_say() {
     let options = serde_json::json!({"delimiter": ";", "quote": "'"});
     let source = TableSource::External { format: Format::Csv, location, options };
     home.table("c", source, &["x", "y"]).await;
-    assert_eq!(rows(&*home.snapshot("c", TableVersion::Latest).await.unwrap()).await, "| 1 | a;b |");
+    assert_eq!(rows(&home.snapshot("c", TableVersion::Latest).await.unwrap()).await, "| 1 | a;b |");
     fs::write(home.path("a.json"), "{\"x\": 1}\n{\"x\": 2}\n").unwrap();
     let source = files(Format::Json, &home.path("a.json"));
     home.table("j", source.clone(), &["x"]).await;
-    assert_eq!(rows(&*home.snapshot("j", TableVersion::Latest).await.unwrap()).await, "| 1 |\n| 2 |");
+    assert_eq!(rows(&home.snapshot("j", TableVersion::Latest).await.unwrap()).await, "| 1 |\n| 2 |");
     let name = TableName::new("crm", "j");
     let schema = describe_files(&SessionContext::new().state(), &name, &source).await.unwrap();
     assert_eq!(schema.field(0).name(), "x");

@@ -1,5 +1,6 @@
 //! One command, one file.
 
+mod decisions;
 mod init;
 pub(crate) mod pipeline;
 mod runs;
@@ -20,9 +21,9 @@ pub(crate) async fn dispatch(common: &Common, command: Command, screen: &mut Scr
     match command {
         Command::Init { dir } => init::init(common.new_home(dir.as_deref()), screen).await,
         Command::Sql(args) => sql::sql(common, args, screen).await,
-        Command::Check(args) => check::check(common, &args, screen).await,
-        Command::Run(args) => run::run(common, &args, screen).await,
-        Command::Approve { file } => approve::approve(common, &file, screen).await,
+        Command::Check(args) => pipeline::check(common, &args, screen).await,
+        Command::Run(args) => pipeline::run(common, &args, screen).await,
+        Command::Approve { file } => pipeline::approve(common, &file, screen).await,
         Command::Runs { limit, command: None } => runs::list(common, limit, screen).await,
         Command::Runs { limit: _, command: Some(RunsCommand::Show { id }) } => runs::show(common, &id, screen).await,
         Command::Demo(args) => demo::demo(&args, screen).await,

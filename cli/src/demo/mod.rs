@@ -12,7 +12,7 @@ use sluice_model::{Domain, ErrorClass};
 
 use crate::{
     args::DemoArgs,
-    commands::pipeline,
+    commands::pipeline::File,
     failure::{CliError, Failure, Script},
     report,
     screen::Screen,
@@ -107,15 +107,15 @@ impl Demo<'_> {
     async fn approve(&mut self, file: &Path) -> Result<(), Failure> {
         self.stage.command(&format!("sluice approve {}", file.display()))?;
         let session = self.session(ADMIN, Domain::default()).await?;
-        let script = Script::read(file)?;
-        self.stage.quietly(async |screen| pipeline::approve(&session, &script, screen).await).await
+        let file = File::read(file)?;
+        self.stage.quietly(async |screen| file.approve(&session, screen).await).await
     }
 
     async fn run(&mut self, service: &str, domain: Domain, file: &Path) -> Result<(), Failure> {
         let asked = if domain == Domain::Production { " --domain production" } else { "" };
         self.stage.command(&format!("sluice --as {service}{asked} run {}", file.display()))?;
         let session = self.session(service, domain).await?;
-        pipeline::run(&session, &Script::read(file)?, &[], self.stage.screen()).await
+        File::read(file)?.run(&session, &[], self.stage.screen()).await
     }
 
     async fn answered(&mut self, principal: &str, domain: Domain, sql: &str) -> Result<(), Failure> {

@@ -3,36 +3,57 @@
 use serde_json::{Map, Value, json};
 use sluice_planner::{ColumnOrRows, Denial, DenialKind};
 
-use super::{causes, place};
-use crate::failure::{Excerpt, Failure};
+use super::{
+    place,
+    problem::{Problem, problems},
+};
+use crate::failure::Failure;
 
-/// One object for `failure`. What holds of its first refusal stands at the top, every refusal under `denials`.
+/// One object for `failure`. What holds of the first thing that is wrong stands at the top; every refusal is under
+/// `denials`, and where several other things are wrong, each is under `errors`.
 pub(super) fn object(failure: &Failure) -> Value {
-    let error = &failure.error;
-    let excerpt = failure.excerpt.as_ref();
-    let denials: Vec<_> = error.denials().iter().map(|denial| refusal(denial, excerpt)).collect();
-    let mut object = denials.first().cloned().unwrap_or_else(|| {
-        let mut object = Map::new();
-        object.insert("message".to_owned(), error.to_string().into());
-        object.insert("hint".to_owned(), error.hint().into());
-        let at = excerpt.and_then(|excerpt| Some((excerpt, place(error, excerpt)?)));
-        if let Some((excerpt, place)) = at {
-            locate(&mut object, excerpt, place.start);
-        }
-        object
-    });
-    object.insert("code".to_owned(), error.class().code().into());
-    let causes = causes(error);
-    if !causes.is_empty() {
-        object.insert("causes".to_owned(), causes.into());
-    }
+    let class = failure.error.class();
+    let (denials, others): (Vec<_>, Vec<_>) =
+        problems(failure).into_iter().partition(|problem| problem.denial.is_some());
+    let foremost = denials.iter().chain(&others).find(|problem| problem.class == class).or(others.first());
+    let mut object = foremost.map(one).unwrap_or_default();
+    object.insert("code".to_owned(), class.code().into());
     if !denials.is_empty() {
-        object.insert("denials".to_owned(), denials.into_iter().map(Value::Object).collect());
+        object.insert("denials".to_owned(), denials.iter().map(one).map(Value::Object).collect());
+    }
+    if others.len() > 1 || (!others.is_empty() && !denials.is_empty()) {
+        object.insert("errors".to_owned(), others.iter().map(one).map(Value::Object).collect());
     }
     Value::Object(object)
 }
 
-fn refusal(denial: &Denial, excerpt: Option<&Excerpt>) -> Map<String, Value> {
+fn one(problem: &Problem<'_>) -> Map<String, Value> {
+    let mut object = Map::new();
+    let mut insert = |name: &str, value: Value| object.insert(name.to_owned(), value);
+    insert("code", problem.class.code().into());
+    insert("message", problem.message.as_str().into());
+    if let Some(stage) = problem.stage {
+        insert("stage", stage.as_ref().into());
+    }
+    if let Some(denial) = problem.denial {
+        for (name, value) in refused(denial) {
+            insert(name, value);
+        }
+    }
+    if !problem.causes.is_empty() {
+        insert("causes", problem.causes.clone().into());
+    }
+    insert("hint", problem.hint.clone().into());
+    if let Some((script, place)) = &problem.place {
+        let (line, column) = place::line_column(&script.text, place.start);
+        insert("file", script.name.as_deref().into());
+        insert("line", line.into());
+        insert("column_number", column.into());
+    }
+    object
+}
+
+fn refused(denial: &Denial) -> [(&'static str, Value); 7] {
     let (column, object, tag, action) = match &denial.kind {
         DenialKind::Tag { column: ColumnOrRows::Column(column), tag, action, .. } => {
             (Some(column.to_string()), None, Some(tag.to_string()), Some(action.as_str()))
@@ -44,8 +65,7 @@ fn refusal(denial: &Denial, excerpt: Option<&Excerpt>) -> Map<String, Value> {
         DenialKind::Column { column, tag } => (Some(column.to_string()), None, Some(tag.to_string()), None),
         DenialKind::Administer => (None, None, None, None),
     };
-    let fields = [
-        ("message", json!(denial.to_string())),
+    [
         ("principal", json!(denial.principal)),
         ("column", json!(column)),
         ("object", json!(object)),
@@ -53,30 +73,15 @@ fn refusal(denial: &Denial, excerpt: Option<&Excerpt>) -> Map<String, Value> {
         ("action", json!(action)),
         ("path", json!(denial.path)),
         ("policies", json!(denial.policies)),
-        ("hint", json!(denial.hint)),
-    ];
-    let mut refusal: Map<_, _> = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    if let Some(excerpt) = excerpt {
-        let place = place::denied(denial, &excerpt.script.text, &excerpt.statement);
-        locate(&mut refusal, excerpt, place.start);
-    }
-    refusal
-}
-
-fn locate(object: &mut Map<String, Value>, excerpt: &Excerpt, offset: usize) {
-    let (line, column) = place::line_column(&excerpt.script.text, offset);
-    object.insert("line".to_owned(), line.into());
-    object.insert("column_number".to_owned(), column.into());
+    ]
 }
 
 #[cfg(test)]
 mod tests {
     use expect_test::{Expect, expect};
-    use sluice_engine::EngineError;
-    use sluice_planner::parse;
 
     use super::*;
-    use crate::{failure::Script, report::draw::tests::refused};
+    use crate::report::samples::{misread, refused};
 
     fn check(failure: &Failure, expected: Expect) {
         expected.assert_eq(&serde_json::to_string_pretty(&object(failure)).unwrap_or_default());
@@ -89,8 +94,6 @@ mod tests {
 
     #[test]
     fn any_other_error_names_its_code_and_place() {
-        let text = "SELECT 1;\nSELEC 2";
-        let Err(error) = parse::parse(text) else { panic!("it was read") };
-        check(&Failure::within(EngineError::from(error), &Script::typed(text), 0..text.len()), expect![[""]]);
+        check(&misread("SELECT 1;\nSELEC 2"), expect![[""]]);
     }
 }

@@ -2,17 +2,10 @@
 
 mod draw;
 mod json;
-pub(crate) mod place;
+mod place;
+mod problem;
 
-use std::{error::Error, ops::Range};
-
-use sluice_model::ErrorClass;
-
-use crate::{
-    args::Format,
-    failure::{CliError, Excerpt, Failure},
-    screen::Screen,
-};
+use crate::{args::Format, failure::Failure, screen::Screen};
 
 /// Writes `failure` to standard error: drawn under the text that it stands in, or as one JSON object where results
 /// are JSON.
@@ -31,39 +24,41 @@ pub(crate) fn drawn(failure: &Failure, screen: &Screen) -> String {
     draw::draw(failure, &draw::Layout { colored: screen.color_output(), width: screen.output_width() })
 }
 
-/// What lies behind an error, outermost first. A denial says all that may be known by itself.
-fn causes(error: &CliError) -> Vec<String> {
-    if error.class() == ErrorClass::Denied {
-        return Vec::new();
-    }
-    let mut causes: Vec<String> = Vec::new();
-    let mut told = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let text = cause.to_string();
-        // Some errors repeat the text of their cause in their own.
-        if !told.contains(&text) {
-            causes.push(text.clone());
-            told = text;
-        }
-        next = cause.source();
-    }
-    causes
-}
-
-/// The bytes of the text that the error itself points at.
-fn place(error: &CliError, excerpt: &Excerpt) -> Option<Range<usize>> {
-    error.place(&excerpt.script.text)
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
+mod samples {
+    use sluice_engine::EngineError;
+    use sluice_model::{Flow, TableName, TagAction};
+    use sluice_planner::{ColumnOrRows, Denial, DenialKind, PlanError, parse};
 
-    #[test]
-    fn the_chain_of_causes_is_told_once() {
-        let missing = std::io::Error::new(std::io::ErrorKind::NotFound, "no such file");
-        let error = CliError::Read { path: "x.sql".into(), source: missing };
-        assert_eq!(causes(&error), ["no such file"]);
+    use crate::failure::{Failure, Script};
+
+    /// A refusal of every one of `columns` in `text`.
+    pub(super) fn refused(text: &str, columns: &[&str]) -> Failure {
+        let denials = columns.iter().map(|column| {
+            let Ok(tag) = format!("special_category.{column}").parse() else { panic!("a tag") };
+            let name = TableName::new("census", "adult").column(*column);
+            Denial {
+                path: vec![name.to_string(), format!("result column {column}")],
+                kind: DenialKind::Tag {
+                    column: ColumnOrRows::Column(name),
+                    tag,
+                    action: TagAction::Read,
+                    flow: Flow::Direct,
+                    output: Some((*column).to_owned()),
+                },
+                principal: "ana".to_owned(),
+                hint: Some("leave it out".to_owned()),
+                policies: Vec::new(),
+            }
+        });
+        let error = EngineError::Plan(PlanError::Denied(denials.collect()));
+        Failure::within(error, &Script::typed(text), 0..text.len())
+    }
+
+    /// The error of reading `text`, a file.
+    pub(super) fn misread(text: &str) -> Failure {
+        let Err(error) = parse::parse(text) else { panic!("`{text}` was read") };
+        let script = Script { name: Some("queries.sql".into()), ..Script::typed(text) };
+        Failure::within(EngineError::from(error), &script, 0..text.len())
     }
 }

@@ -36,7 +36,8 @@ pub(crate) fn denied(denial: &Denial, text: &str, statement: &Range<usize>) -> R
     let tokens = tokens(text.get(statement.clone()).unwrap_or_default());
     let name = name(&denial.kind);
     let named = name.and_then(|name| tokens.iter().find(|token| token.is(&name)));
-    let star = || matches!(denial.kind, DenialKind::Tag { .. }).then(|| tokens.iter().find(|token| token.star)).flatten();
+    let star =
+        || matches!(denial.kind, DenialKind::Tag { .. }).then(|| tokens.iter().find(|token| token.star)).flatten();
     let place = named.or_else(star).or(tokens.first()).map_or(0..0, |token| token.place.clone());
     statement.start + place.start..statement.start + place.end
 }
@@ -50,9 +51,7 @@ fn name(kind: &DenialKind) -> Option<String> {
         DenialKind::Tag { column: ColumnOrRows::Rows(table) | ColumnOrRows::Hidden(table), .. } => {
             Some(table.table.to_string())
         }
-        DenialKind::Object { object, .. } => {
-            tokens(object).into_iter().rev().find_map(|token| token.name)
-        }
+        DenialKind::Object { object, .. } => tokens(object).into_iter().rev().find_map(|token| token.name),
         DenialKind::Administer => None,
     }
 }
@@ -126,7 +125,10 @@ mod tests {
 
     #[test]
     fn a_column_is_pointed_at_where_it_is_first_named() {
-        assert_eq!(pointed(&race(), "SELECT 'race', a.RACE FROM census.adult a"), "SELECT 'race', a.[RACE] FROM census.adult a");
+        assert_eq!(
+            pointed(&race(), "SELECT 'race', a.RACE FROM census.adult a"),
+            "SELECT 'race', a.[RACE] FROM census.adult a"
+        );
         assert_eq!(pointed(&race(), "SELECT 1 -- race\nORDER BY race"), "SELECT 1 -- race\nORDER BY [race]");
     }
 

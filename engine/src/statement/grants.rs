@@ -38,12 +38,7 @@ pub(super) async fn run(session: &Session, statement: &GrantStatement) -> Result
     Ok(Outcome::done(if changed == 0 { format!("nothing to be {verb}") } else { verb.to_owned() }))
 }
 
-fn cedar(
-    principal: &Principal,
-    action: GrantAction,
-    object: &PolicyObject,
-    statement: &GrantStatement,
-) -> GrantSpec {
+fn cedar(principal: &Principal, action: GrantAction, object: &PolicyObject, statement: &GrantStatement) -> GrantSpec {
     let action = match action {
         GrantAction::Tag(action) => PolicyAction::Tag(action),
         GrantAction::Table(action) => PolicyAction::Table(action),

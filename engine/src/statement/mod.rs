@@ -126,7 +126,11 @@ impl Session {
     }
 
     /// The record of a table that the caller may know of.
-    pub(crate) async fn visible_record(&self, name: &TableName, standing: &Standing) -> Result<TableRecord, EngineError> {
+    pub(crate) async fn visible_record(
+        &self,
+        name: &TableName,
+        standing: &Standing,
+    ) -> Result<TableRecord, EngineError> {
         let record = self.engine().catalog().table(name).await?;
         record
             .filter(|record| standing.decisions().table(TableAction::See, &resource(record)).is_allowed())
@@ -161,9 +165,7 @@ impl Session {
         schema
             .filter(|schema| {
                 let resource = SchemaResource { id: schema.id.as_str(), domain: schema.domain, approved_pipeline };
-                Decisions::new(&loaded.authorizer, &loaded.subject)
-                    .schema(TableAction::See, &resource)
-                    .is_allowed()
+                Decisions::new(&loaded.authorizer, &loaded.subject).schema(TableAction::See, &resource).is_allowed()
             })
             .ok_or_else(|| hidden_schema(name))
     }
@@ -177,10 +179,8 @@ impl Session {
         let name = record.name.to_string();
         self.require(&owns, name.clone(), TableAction::Own, record.schema.domain).await?;
         if !administers.is_allowed() && standing.subject.domain != record.schema.domain {
-            let decision = Decision {
-                policies: vec!["domain.owner_acts_in_own_domain".to_owned()],
-                ..owns.as_ref().clone()
-            };
+            let decision =
+                Decision { policies: vec!["domain.owner_acts_in_own_domain".to_owned()], ..owns.as_ref().clone() };
             let denied = Decision { outcome: sluice_policy::Outcome::Deny, ..decision };
             self.require(&denied, name, TableAction::Own, record.schema.domain).await?;
         }

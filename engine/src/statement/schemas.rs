@@ -27,8 +27,7 @@ pub(super) async fn drop(session: &Session, name: &SchemaName, cascade: bool) ->
     let standing = session.standing().await?;
     let catalog = session.engine().catalog();
     let schema = catalog.schema(name).await?.filter(|schema| {
-        let resource =
-            SchemaResource { id: schema.id.as_str(), domain: schema.domain, approved_pipeline: false };
+        let resource = SchemaResource { id: schema.id.as_str(), domain: schema.domain, approved_pipeline: false };
         standing.decisions().schema(TableAction::See, &resource).is_allowed()
     });
     if schema.is_none() {

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use sluice_catalog::{AuditFilter, GrantFilter, GrantObject as Stored, GrantRecord, TableKind, TableRecord, TableSource, delta};
+use sluice_catalog::{
+    AuditFilter, GrantFilter, GrantObject as Stored, GrantRecord, TableKind, TableRecord, TableSource, delta,
+};
 use sluice_model::{ColumnName, Flow, Principal, SchemaName, TableAction, TableName, Tag};
 use sluice_planner::parse::{GrantObject, ShowStatement};
 use sluice_policy::SchemaResource;
@@ -53,8 +55,10 @@ async fn tags_on(session: &Session, table: &TableName) -> Result<Outcome, Engine
         ));
     }
     // The files say which columns there are now; what they have beyond the catalog is unclassified.
-    let reference =
-        sluice_planner::parse::TableRef::Table(sluice_catalog::TableRequest { name: table.clone(), at: Default::default() });
+    let reference = sluice_planner::parse::TableRef::Table(sluice_catalog::TableRequest {
+        name: table.clone(),
+        at: Default::default(),
+    });
     let loaded = session.load(&[reference], &HashMap::new()).await?;
     let snapshot = session.visible_table(&loaded, table)?;
     let mut origins = session.origins(&loaded);
@@ -189,10 +193,7 @@ async fn audit_of(session: &Session, principal: Option<std::sync::Arc<str>>) -> 
         ]
     });
     answer(
-        [
-            "at", "principal", "domain", "statement", "decision", "reason", "fingerprint", "cache", "analysis_us",
-            "rows",
-        ],
+        ["at", "principal", "domain", "statement", "decision", "reason", "fingerprint", "cache", "analysis_us", "rows"],
         &["analysis_us", "rows"],
         rows.collect(),
     )
@@ -205,16 +206,12 @@ fn sees_schema(schema: &sluice_catalog::SchemaSnapshot, standing: &Standing) -> 
 
 async fn schemas(session: &Session) -> Result<Outcome, EngineError> {
     let standing = session.standing().await?;
-    let rows = session
-        .engine()
-        .catalog()
-        .schemas()
-        .await?
-        .into_iter()
-        .filter(|schema| sees_schema(schema, &standing))
-        .map(|schema| {
-            [Cell::from(schema.name.to_string()), schema.domain.as_str().into(), schema.owner.to_string().into()]
-        });
+    let rows =
+        session.engine().catalog().schemas().await?.into_iter().filter(|schema| sees_schema(schema, &standing)).map(
+            |schema| {
+                [Cell::from(schema.name.to_string()), schema.domain.as_str().into(), schema.owner.to_string().into()]
+            },
+        );
     answer(["schema", "domain", "owner"], &[], rows.collect())
 }
 
@@ -263,13 +260,9 @@ async fn principals(session: &Session) -> Result<Outcome, EngineError> {
 
 async fn policies(session: &Session) -> Result<Outcome, EngineError> {
     session.require_admin("show the policies").await?;
-    let rows = session
-        .engine()
-        .catalog()
-        .policies()
-        .await?
-        .into_iter()
-        .map(|policy| [Cell::from(policy.name.to_string()), policy.text.to_string().into(), policy.by.to_string().into()]);
+    let rows = session.engine().catalog().policies().await?.into_iter().map(|policy| {
+        [Cell::from(policy.name.to_string()), policy.text.to_string().into(), policy.by.to_string().into()]
+    });
     answer(["policy", "cedar", "created_by"], &[], rows.collect())
 }
 

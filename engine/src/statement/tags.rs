@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use sluice_catalog::{Change, ColumnSnapshot, StoredTag, TableKind, TableRecord, TableSource, delta, stored_column_metadata};
+use sluice_catalog::{
+    Change, ColumnSnapshot, StoredTag, TableKind, TableRecord, TableSource, delta, stored_column_metadata,
+};
 use sluice_model::{IndirectRule, Origin, Tag, TagAction};
 use sluice_planner::{Denial, DenialKind, PlanError, parse::TagTarget};
 use sluice_policy::{Sink, TagContext};

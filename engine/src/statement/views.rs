@@ -41,7 +41,11 @@ pub(super) async fn create(
         if existing.kind != TableKind::View || !or_replace {
             return Err(EngineError::invalid(
                 format!("`{name}` already exists"),
-                if existing.kind == TableKind::View { "write CREATE OR REPLACE VIEW" } else { "give the view another name" },
+                if existing.kind == TableKind::View {
+                    "write CREATE OR REPLACE VIEW"
+                } else {
+                    "give the view another name"
+                },
             ));
         }
         let standing = session.standing().await?;

@@ -131,10 +131,7 @@ impl Binder<'_, '_, '_> {
                 None => not_visible(),
             });
         }
-        self.shared
-            .relations
-            .borrow_mut()
-            .push(Relation { table: Arc::clone(table), via: Arc::clone(&self.via) });
+        self.shared.relations.borrow_mut().push(Relation { table: Arc::clone(table), via: Arc::clone(&self.via) });
         match &table.contents {
             Contents::Files(_) | Contents::Planned => {
                 Ok(Arc::new(GovernedSource::new(Arc::clone(table), Arc::clone(&self.via))))

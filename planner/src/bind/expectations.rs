@@ -66,10 +66,8 @@ pub(super) fn add(
     if expectations.is_empty() {
         return Ok(bound);
     }
-    let shared = Shared {
-        decisions: std::cell::RefCell::new(decisions),
-        relations: std::cell::RefCell::new(bound.relations),
-    };
+    let shared =
+        Shared { decisions: std::cell::RefCell::new(decisions), relations: std::cell::RefCell::new(bound.relations) };
     let binder = Binder { surroundings, shared: &shared, via: Arc::new([]), versions };
     let context = Context { binder: &binder };
     let planner = SqlToRel::new(&context);

@@ -22,10 +22,10 @@ use sqlparser::ast;
 
 use crate::{PlanError, parse::Versions};
 use context::Context;
+pub(crate) use context::resource;
 pub use expectations::{Expectations, Marker};
 pub use functions::Functions;
 pub use parameters::{Parameters, column_schema, parameter_value};
-pub(crate) use context::resource;
 pub use rewrite::CHANGED;
 pub use source::{GovernedSource, WorkTable};
 pub use write::{bind_change, bind_expected, bind_insert};

@@ -79,8 +79,11 @@ struct Clause {
 /// number of the first clause that applies.
 fn merge(merge: &ast::Merge, target: &TableSnapshot) -> Result<Rewritten, PlanError> {
     let (into, source) = (side(&merge.table)?, side(&merge.source)?);
-    let clauses =
-        merge.clauses.iter().map(|clause| self::clause(clause, target, &into, &source)).collect::<Result<Vec<_>, _>>()?;
+    let clauses = merge
+        .clauses
+        .iter()
+        .map(|clause| self::clause(clause, target, &into, &source))
+        .collect::<Result<Vec<_>, _>>()?;
 
     let mut action = String::from("CASE");
     let numbers_of = |wanted: &dyn Fn(&Clause) -> bool| {
@@ -159,12 +162,7 @@ fn side(factor: &ast::TableFactor) -> Result<Side, PlanError> {
     Ok(Side { relation, alias: quote_identifier(&alias) })
 }
 
-fn clause(
-    clause: &ast::MergeClause,
-    target: &TableSnapshot,
-    into: &Side,
-    source: &Side,
-) -> Result<Clause, PlanError> {
+fn clause(clause: &ast::MergeClause, target: &TableSnapshot, into: &Side, source: &Side) -> Result<Clause, PlanError> {
     let in_target = format!("{}.\"{TARGET}\"", into.alias);
     let in_source = format!("{}.\"{SOURCE}\"", source.alias);
     let (mut condition, takes_target) = match clause.clause_kind {
@@ -190,10 +188,8 @@ fn clause(
         ast::MergeAction::Delete { .. } => deletes = true,
     }
     let inserts = matches!(clause.action, ast::MergeAction::Insert(_));
-    let adds = matches!(
-        clause.clause_kind,
-        ast::MergeClauseKind::NotMatched | ast::MergeClauseKind::NotMatchedByTarget
-    );
+    let adds =
+        matches!(clause.clause_kind, ast::MergeClauseKind::NotMatched | ast::MergeClauseKind::NotMatchedByTarget);
     if inserts != adds {
         return Err(PlanError::invalid_hint(
             format!("{} does not go with WHEN {}", clause.action, clause.clause_kind),
@@ -226,10 +222,7 @@ fn inserted(insert: &ast::MergeInsertExpr, target: &TableSnapshot) -> Result<Has
     Ok(values)
 }
 
-fn assignments(
-    assignments: &[ast::Assignment],
-    target: &TableSnapshot,
-) -> Result<HashMap<String, String>, PlanError> {
+fn assignments(assignments: &[ast::Assignment], target: &TableSnapshot) -> Result<HashMap<String, String>, PlanError> {
     let mut values = HashMap::new();
     for assignment in assignments {
         let ast::AssignmentTarget::ColumnName(name) = &assignment.target else {
@@ -265,8 +258,8 @@ fn condition(selection: Option<&ast::Expr>) -> String {
 }
 
 fn rewritten(text: &str, markers: &[(&str, OnViolation)]) -> Result<Rewritten, PlanError> {
-    let (query, _) = parse_query(text)
-        .map_err(|error| PlanError::Bug(format!("a rewritten statement does not parse: {error}")))?;
+    let (query, _) =
+        parse_query(text).map_err(|error| PlanError::Bug(format!("a rewritten statement does not parse: {error}")))?;
     let markers = markers
         .iter()
         .map(|(name, on_violation)| Marker { name: (*name).into(), on_violation: *on_violation })

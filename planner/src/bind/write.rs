@@ -47,10 +47,9 @@ pub fn bind_insert(bound: BoundPlan, target: &TableSnapshot, columns: &[Arc<str>
                         field.data_type()
                     ))
                 })?,
-            None if field.is_nullable() => Expr::Literal(
-                ScalarValue::try_from(field.data_type()).map_err(PlanError::from_binding)?,
-                None,
-            ),
+            None if field.is_nullable() => {
+                Expr::Literal(ScalarValue::try_from(field.data_type()).map_err(PlanError::from_binding)?, None)
+            }
             None => {
                 return Err(PlanError::invalid(format!(
                     "column `{}` of `{}` may not be NULL and is not given a value",

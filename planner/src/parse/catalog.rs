@@ -22,8 +22,7 @@ pub(super) fn parse(cursor: &mut Cursor<'_>) -> Result<Option<Statement>, ParseE
     }
     for (words, or_replace) in [(&["CREATE", "TABLE"][..], false), (&["CREATE", "OR", "REPLACE", "TABLE"], true)] {
         if cursor.take(words) {
-            return table(cursor, or_replace)
-                .map(|create| Some(Statement::Write(Write::CreateTable(create))));
+            return table(cursor, or_replace).map(|create| Some(Statement::Write(Write::CreateTable(create))));
         }
     }
     for (words, or_replace) in [(&["CREATE", "VIEW"][..], false), (&["CREATE", "OR", "REPLACE", "VIEW"], true)] {

@@ -15,9 +15,7 @@ pub(super) fn parse(cursor: &mut Cursor<'_>) -> Result<Option<Statement>, ParseE
     let at = cursor.here();
     let refused = |cursor: &Cursor<'_>, what: &str| cursor.error_at(at, what);
     let write = match cursor.with(Parser::parse_statement)? {
-        ast::Statement::Insert(insert) => {
-            insert_into(insert).map_err(|what| refused(cursor, &what))?
-        }
+        ast::Statement::Insert(insert) => insert_into(insert).map_err(|what| refused(cursor, &what))?,
         ast::Statement::Update(update) => {
             if update.from.is_some() || update.returning.is_some() || update.limit.is_some() {
                 return Err(refused(cursor, "UPDATE takes SET and WHERE only; use MERGE to update from another table"));

@@ -19,9 +19,7 @@ mod versions;
 
 pub use cursor::ParseError;
 pub use expectation::{Expectation, OnViolation};
-pub use pipeline::{
-    ParameterDecl, PipelineFile, PipelineHeader, Schedule, StageKind, StageStatement, parse_pipeline,
-};
+pub use pipeline::{ParameterDecl, PipelineFile, PipelineHeader, Schedule, StageKind, StageStatement, parse_pipeline};
 pub use source::{SourceSpan, SourceText};
 pub use statement::{
     Column, ColumnTags, CreateExternal, CreateTable, DropKind, Explain, FileFormat, GrantAction, GrantObject,
@@ -29,8 +27,8 @@ pub use statement::{
 };
 pub use versions::{TableRef, Versions};
 
-pub(crate) use cursor::{fold_ident, fold_object_name};
 use cursor::Cursor;
+pub(crate) use cursor::{fold_ident, fold_object_name};
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
 /// Reads every statement of `text`, in order.

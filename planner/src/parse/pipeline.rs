@@ -302,7 +302,9 @@ fn stage(cursor: &mut Cursor<'_>) -> Result<(StageKind, Box<ast::Query>), ParseE
     }
     for later in [&["USE", "MODULE"][..], &["CREATE", "MODEL"], &["RUN", "PIPELINE"]] {
         if cursor.at_all(later) {
-            return Err(cursor.error_at(cursor.here(), &format!("{} is not supported in this version", later.join(" "))));
+            return Err(
+                cursor.error_at(cursor.here(), &format!("{} is not supported in this version", later.join(" ")))
+            );
         }
     }
     Err(cursor.expected("a stage: CREATE OR REFRESH MATERIALIZED VIEW, CREATE TEMPORARY VIEW or INSERT INTO"))

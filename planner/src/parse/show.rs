@@ -56,8 +56,7 @@ fn show(cursor: &mut Cursor<'_>) -> Result<ShowStatement, ParseError> {
         return Ok(ShowStatement::Schemas);
     }
     if cursor.take(&["TABLES"]) {
-        let schema =
-            if cursor.take(&["IN"]) || cursor.take(&["FROM"]) { Some(cursor.schema_name()?) } else { None };
+        let schema = if cursor.take(&["IN"]) || cursor.take(&["FROM"]) { Some(cursor.schema_name()?) } else { None };
         return Ok(ShowStatement::Tables(schema));
     }
     if cursor.take(&["COLUMNS"]) {

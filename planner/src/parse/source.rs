@@ -28,8 +28,7 @@ pub struct SourceText {
 impl SourceText {
     /// Takes the lines of `text`.
     pub fn new(text: &str) -> Self {
-        let line_starts =
-            std::iter::once(0).chain(text.match_indices('\n').map(|(newline, _)| newline + 1)).collect();
+        let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(newline, _)| newline + 1)).collect();
         Self { text: text.into(), line_starts }
     }
 

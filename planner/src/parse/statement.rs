@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use sluice_catalog::TableRequest;
-use sluice_model::{Domain, IndirectRule, Principal, PrincipalKind, SchemaName, TableAction, TableName, Tag, TagAction};
+use sluice_model::{
+    Domain, IndirectRule, Principal, PrincipalKind, SchemaName, TableAction, TableName, Tag, TagAction,
+};
 use sqlparser::ast;
 
 use super::{

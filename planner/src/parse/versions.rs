@@ -73,10 +73,9 @@ impl Versions {
             [name] => TableRef::Local(name.clone()),
             [schema, table] => TableRef::Table(match self.0.get(table) {
                 Some((table, at)) => TableRequest { name: TableName::new(schema.as_str(), table.as_str()), at: *at },
-                None => TableRequest {
-                    name: TableName::new(schema.as_str(), table.as_str()),
-                    at: TableVersion::Latest,
-                },
+                None => {
+                    TableRequest { name: TableName::new(schema.as_str(), table.as_str()), at: TableVersion::Latest }
+                }
             }),
             _ => TableRef::TooLong(parts.join(".")),
         }

@@ -28,6 +28,8 @@ pub(super) enum Claim {
 #[derive(Clone, Copy)]
 pub(super) enum Query {
     Sql(&'static str),
+    /// SQL with lambdas, which the dialect of Sluice does not read and other front ends do.
+    SqlWithLambdas(&'static str),
     /// What no SQL text is bound to.
     Built(fn(&World) -> LogicalPlan),
 }
@@ -162,6 +164,16 @@ pub(super) const fn absent(
     label: &'static str,
 ) -> Case {
     Case { operator, claim: Claim::Absent(tag), name, query: Query::Sql(sql), label }
+}
+
+impl Case {
+    /// The same, where the text has lambdas.
+    pub(super) const fn with_lambdas(mut self) -> Self {
+        if let Query::Sql(sql) = self.query {
+            self.query = Query::SqlWithLambdas(sql);
+        }
+        self
+    }
 }
 
 /// A case over a plan that no SQL text is bound to.

@@ -19,6 +19,7 @@ use sluice_model::{
     Tag, TagSource,
 };
 use sluice_policy::{Authorizer, Decisions, GrantAction, GrantObject, GrantSpec, PolicyText};
+use sqlparser::{ast, dialect::DatabricksDialect, parser::Parser};
 
 use super::{
     case::{Case, Query},
@@ -32,7 +33,7 @@ use crate::{
         reading::TagReading,
         rule::RuleSet,
     },
-    parse::{Statement, parse},
+    parse::{Statement, Versions, parse},
 };
 
 /// Everything that a query is bound against, for a principal who may see all of it.
@@ -111,6 +112,10 @@ impl World {
     pub(super) fn plan(&self, case: &Case) -> Result<LogicalPlan, PlanError> {
         match case.query {
             Query::Sql(sql) => Ok(self.bind(sql)?.plan),
+            Query::SqlWithLambdas(sql) => {
+                let mut parser = Parser::new(&DatabricksDialect {}).try_with_sql(sql).unwrap();
+                Ok(self.bind_query(&parser.parse_query().unwrap(), &Versions::default())?.plan)
+            }
             Query::Built(plan) => Ok(plan(self)),
         }
     }
@@ -118,6 +123,10 @@ impl World {
     pub(super) fn bind(&self, sql: &str) -> Result<BoundPlan, PlanError> {
         let parsed = parse(sql)?.remove(0);
         let Statement::Query(query) = &parsed.statement else { panic!("not a query: {sql}") };
+        self.bind_query(query, &parsed.versions)
+    }
+
+    fn bind_query(&self, query: &ast::Query, versions: &Versions) -> Result<BoundPlan, PlanError> {
         let (owners, locals) = (&self.owners, &HashMap::new());
         let surroundings = Surroundings {
             functions: &self.functions,
@@ -129,7 +138,7 @@ impl World {
             parameters: &self.parameters,
             approved_pipeline: false,
         };
-        bind(query, &parsed.versions, &surroundings, &mut Decisions::new(&self.authorizer, &self.subject))
+        bind(query, versions, &surroundings, &mut Decisions::new(&self.authorizer, &self.subject))
     }
 }
 
@@ -152,6 +161,18 @@ impl Labelled {
     /// Whether the label holds something that came from `origin`.
     pub(super) fn comes_from(&self, label: &Label, origin: &Origin) -> bool {
         self.elements.of(label).any(|element| element.origin == *origin)
+    }
+
+    /// Whether every element of this label is in the same place of `other`.
+    pub(super) fn is_within(&self, other: &Self) -> bool {
+        let within = |mine: &Label, theirs: &Label| {
+            self.elements.of(mine).all(|element| other.elements.of(theirs).any(|known| known == element))
+        };
+        within(&self.label.rows, &other.label.rows)
+            && self.label.columns.len() == other.label.columns.len()
+            && self.label.columns.iter().zip(&other.label.columns).all(|(mine, theirs)| {
+                within(&mine.direct, &theirs.direct) && within(&mine.indirect, &theirs.indirect)
+            })
     }
 
     fn tags(&self, label: &Label) -> String {
@@ -249,6 +270,7 @@ fn empty_snapshot(name: TableName, kind: TableKind, contents: Contents) -> Table
         row_tags: Vec::new(),
         vanished: Vec::new(),
         arrow_schema: Arc::new(Schema::empty()),
+        location: None,
         contents,
     }
 }

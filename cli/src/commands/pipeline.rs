@@ -1,0 +1,141 @@
+//! `sluice check`, `sluice run`, `sluice approve`: a pipeline file and what is done with it.
+
+use std::{collections::BTreeMap, path::Path};
+
+use arrow::{array::RecordBatch, error::ArrowError};
+use sluice_engine::Session;
+use sluice_model::Domain;
+use sluice_pipeline::{self as pipelines, Arguments, Pipeline, PipelineError, StageResult, Summary};
+
+use super::decisions;
+use crate::{
+    answer::Answer,
+    args::{Common, PipelineArgs},
+    failure::{CliError, Failure, Script},
+    home,
+    progress::Progress,
+    render,
+    screen::Screen,
+};
+
+/// A pipeline with the text that it was read from.
+pub(crate) struct File {
+    script: Script,
+    pipeline: Pipeline,
+}
+
+impl File {
+    /// Reads `path`.
+    ///
+    /// # Errors
+    /// Why it is no pipeline, and where.
+    pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
+        let script = Script::read(path)?;
+        let pipeline =
+            Pipeline::read(&script.text).map_err(|error| Failure::within(error, &script, 0..script.text.len()))?;
+        Ok(Self { script, pipeline })
+    }
+
+    /// Approves the file as it is.
+    ///
+    /// # Errors
+    /// Why it cannot be.
+    pub(crate) async fn approve(&self, session: &Session, screen: &mut Screen) -> Result<(), Failure> {
+        pipelines::approve(session, &self.pipeline).await.map_err(|error| self.failure(error))?;
+        screen.note(&format!("approved {} as it is now: {}", self.pipeline.name(), self.pipeline.digest()));
+        Ok(())
+    }
+
+    /// Runs it, shows how far it has come, and writes what it came to.
+    ///
+    /// # Errors
+    /// Why it did not run, or did not finish.
+    pub(crate) async fn run(
+        &self,
+        session: &Session,
+        given: &[(String, String)],
+        screen: &mut Screen,
+    ) -> Result<(), Failure> {
+        let arguments = self.arguments(session, given)?;
+        self.warn(screen);
+        let progress = Progress::new(screen);
+        let summary = pipelines::run(session, &self.pipeline, &arguments, &|event| progress.show(&event))
+            .await
+            .map_err(|error| self.failure(error))?;
+        progress.clear();
+        let answer = answer(&summary).map_err(CliError::from)?;
+        render::answer(screen, &answer, "withheld")?;
+        screen.note(&format!("run {} of {}", summary.run, summary.pipeline));
+        Ok(())
+    }
+
+    /// Writes every decision that running it would take.
+    ///
+    /// # Errors
+    /// Why it would not run.
+    async fn check(&self, session: &Session, given: &[(String, String)], screen: &mut Screen) -> Result<(), Failure> {
+        let arguments = self.arguments(session, given)?;
+        self.warn(screen);
+        let checked =
+            pipelines::check(session, &self.pipeline, &arguments).await.map_err(|error| self.failure(error))?;
+        render::answer(screen, &decisions::answer(&checked).map_err(CliError::from)?, "")?;
+        if checked.is_ok() { Ok(()) } else { Err(self.failure(PipelineError::Refused(Box::new(checked)))) }
+    }
+
+    fn arguments(&self, session: &Session, given: &[(String, String)]) -> Result<Arguments, Failure> {
+        let given: BTreeMap<_, _> = given.iter().cloned().collect();
+        Arguments::resolve(&self.pipeline.header().parameters, &given, session.functions())
+            .map_err(|error| self.failure(error))
+    }
+
+    fn warn(&self, screen: &mut Screen) {
+        for view in self.pipeline.unread_views() {
+            screen.note(&format!("no stage reads the temporary view `{view}`, so nothing in it is checked"));
+        }
+    }
+
+    fn failure(&self, error: PipelineError) -> Failure {
+        Failure::of_pipeline(error, &self.script, &self.pipeline)
+    }
+}
+
+/// `sluice approve`.
+pub(super) async fn approve(common: &Common, path: &Path, screen: &mut Screen) -> Result<(), Failure> {
+    let file = File::read(path)?;
+    let session = home::session(common, Domain::default()).await?;
+    file.approve(&session, screen).await
+}
+
+/// `sluice run`.
+pub(super) async fn run(common: &Common, args: &PipelineArgs, screen: &mut Screen) -> Result<(), Failure> {
+    let file = File::read(&args.file)?;
+    let session = home::session(common, file.pipeline.header().domain).await?;
+    file.run(&session, &args.parameters, screen).await
+}
+
+/// `sluice check`.
+pub(super) async fn check(common: &Common, args: &PipelineArgs, screen: &mut Screen) -> Result<(), Failure> {
+    let file = File::read(&args.file)?;
+    let session = home::session(common, file.pipeline.header().domain).await?;
+    file.check(&session, &args.parameters, screen).await
+}
+
+/// One row for each stage of a run that came to its end.
+fn answer(summary: &Summary) -> Result<RecordBatch, ArrowError> {
+    let stages: Vec<_> = summary
+        .stages
+        .iter()
+        .filter_map(|stage| match &stage.result {
+            StageResult::Committed(outcome) => Some((stage, outcome)),
+            StageResult::Failed(_) | StageResult::Skipped(_) => None,
+        })
+        .collect();
+    Answer::default()
+        .text("stage", stages.iter().map(|(stage, _)| &stage.name))
+        .numbers("rows", stages.iter().map(|(_, outcome)| outcome.rows))
+        .numbers("elapsed_ms", stages.iter().map(|(stage, _)| Some(stage.elapsed_ms)))
+        .numbers("version", stages.iter().map(|(_, outcome)| Some(outcome.version)))
+        .maps("violations", stages.iter().map(|(_, outcome)| outcome.expectations.as_slice()))?
+        .lists("tags_gained", stages.iter().map(|(_, outcome)| outcome.tags_gained.as_slice()))
+        .finish()
+}

@@ -1,0 +1,98 @@
+//! One stage, tried until it is committed or has failed for good.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use sluice_catalog::{CatalogError, StageRecord};
+use sluice_engine::{Session, StageCommit, StageOutcome};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::{elapsed_ms, journal::Journal};
+use crate::{
+    Event, Pipeline, StageFailure, StageResult, StageSummary,
+    stage::{Planned, Setting},
+};
+
+/// The wait before the second attempt; it doubles from attempt to attempt.
+const FIRST_BACKOFF: Duration = Duration::from_millis(200);
+/// The longest wait between attempts.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
+
+/// What the tasks of one run share.
+pub(super) struct Work {
+    pub(super) session: Session,
+    pub(super) pipeline: Pipeline,
+    pub(super) setting: Setting,
+    pub(super) journal: Journal,
+}
+
+/// Runs the stage at position `at`, again and again while its failure may pass and the file's retries allow it.
+///
+/// # Errors
+/// [`CatalogError`] if what happens cannot be recorded: then the run stays unfinished and can be taken up again.
+pub(super) async fn run_stage(
+    work: Arc<Work>,
+    at: usize,
+    before: StageRecord,
+    told: UnboundedSender<Event>,
+) -> Result<StageSummary, CatalogError> {
+    let started = Instant::now();
+    let stage = &work.pipeline.stages()[at];
+    let name = stage.name();
+    let tell = |event| {
+        // Nobody listens any more where the run was stopped, and this task with it.
+        let _ = told.send(event);
+    };
+    let mut record = before.clone();
+    let mut attempt = 0;
+    let result = loop {
+        attempt += 1;
+        record = work.journal.begin_stage(&record).await?;
+        let error = match attempt_stage(&work, at, &tell).await {
+            Ok(outcome) => {
+                work.journal.commit_stage(&before, record, &outcome).await?;
+                break StageResult::Committed(outcome);
+            }
+            Err(error) => error,
+        };
+        if attempt > work.pipeline.header().retries || !error.is_transient() {
+            work.journal.fail_stage(record).await?;
+            break StageResult::Failed(Arc::new(StageFailure::Engine(error)));
+        }
+        tell(Event::StageRetried { stage: Arc::clone(name), attempt, error: Arc::new(error) });
+        tokio::time::sleep(backoff(attempt)).await;
+    };
+    Ok(StageSummary { name: Arc::clone(name), elapsed_ms: elapsed_ms(started), result })
+}
+
+async fn attempt_stage(
+    work: &Work,
+    at: usize,
+    tell: &(dyn Fn(Event) + Send + Sync),
+) -> Result<StageOutcome, sluice_engine::EngineError> {
+    let stage = &work.pipeline.stages()[at];
+    let commit = StageCommit { run: work.journal.run().to_string(), stage: stage.name().to_string() };
+    let progress = |rows| tell(Event::StageProgress { stage: Arc::clone(stage.name()), rows });
+    // The tables of earlier stages are there by now.
+    let planned = Planned::new();
+    work.session.run_stage(&stage.in_setting(&work.setting, &planned), &commit, &progress).await
+}
+
+/// The wait after the failure of `attempt`, which counts from one.
+fn backoff(attempt: u32) -> Duration {
+    let doublings = attempt.saturating_sub(1).min(16);
+    FIRST_BACKOFF.saturating_mul(1 << doublings).min(LONGEST_BACKOFF)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_doubles_up_to_a_limit() {
+        let waits: Vec<_> = [1, 2, 3, 8, 9, 100].into_iter().map(|attempt| backoff(attempt).as_millis()).collect();
+        assert_eq!(waits, [200, 400, 800, 25_600, 30_000, 30_000]);
+    }
+}

@@ -1,0 +1,80 @@
+//! Recursive queries: the least fixed point over anchor and step; without `ALL` they are distinct.
+
+use super::case::{
+    Case,
+    Operator::{Cte, RecursiveCte},
+    absent, arrives,
+};
+
+pub(super) const CASES: &[Case] = &[
+    arrives(
+        RecursiveCte,
+        "hr.boss",
+        "the_step_counts_though_the_anchor_is_public",
+        "WITH RECURSIVE w AS (SELECT id FROM t.plain WHERE id = 1 \
+           UNION ALL SELECT s.id FROM t.staff AS s JOIN w ON s.boss = w.id) SELECT id FROM w",
+        "?",
+    ),
+    arrives(
+        RecursiveCte,
+        "personal.age",
+        "a_tag_that_needs_three_steps_arrives",
+        "WITH RECURSIVE w AS (SELECT 1 AS a, 1 AS b, 1 AS c, 1 AS n \
+           UNION ALL SELECT w.b, w.c, p.age, w.n + 1 FROM w JOIN t.people AS p ON p.city = 'oslo' WHERE w.n < 4) \
+         SELECT a FROM w",
+        "?",
+    ),
+    arrives(
+        RecursiveCte,
+        "pii.id",
+        "a_distinct_recursion_has_its_columns_in_the_rows",
+        "WITH RECURSIVE w AS (SELECT id, 1 AS n FROM t.people \
+           UNION SELECT w.id, 2 AS n FROM w) SELECT n FROM w",
+        "?",
+    ),
+    arrives(
+        RecursiveCte,
+        "special.race",
+        "the_anchor_s_rows_count",
+        "WITH RECURSIVE w AS (SELECT 1 AS n FROM t.people WHERE race = 'x' \
+           UNION ALL SELECT n + 1 FROM w WHERE n < 3) SELECT n FROM w",
+        "?",
+    ),
+    absent(
+        RecursiveCte,
+        "hr.badge",
+        "a_column_outside_the_recursion_is_not",
+        "WITH RECURSIVE w AS (SELECT id FROM t.plain WHERE id = 1 \
+           UNION ALL SELECT s.id FROM t.staff AS s JOIN w ON s.boss = w.id) SELECT id FROM w",
+        "?",
+    ),
+    absent(
+        RecursiveCte,
+        "pii.id",
+        "a_recursion_with_duplicates_compares_nothing",
+        "WITH RECURSIVE w AS (SELECT id, 1 AS n FROM t.people \
+           UNION ALL SELECT w.id, n + 1 FROM w WHERE n < 2) SELECT n FROM w",
+        "?",
+    ),
+    arrives(
+        Cte,
+        "special.race",
+        "a_named_query_has_its_labels",
+        "WITH x AS (SELECT city FROM t.people WHERE race = 'x') SELECT city FROM x",
+        "?",
+    ),
+    arrives(
+        Cte,
+        "pii.name",
+        "a_named_query_over_another_has_its_labels",
+        "WITH x AS (SELECT name FROM t.people), y(z) AS (SELECT upper(name) FROM x) SELECT z FROM y",
+        "?",
+    ),
+    absent(
+        Cte,
+        "special.race",
+        "a_named_query_that_is_not_read_is_not_there",
+        "WITH x AS (SELECT race FROM t.people) SELECT city FROM t.people",
+        "?",
+    ),
+];
