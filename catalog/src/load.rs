@@ -11,8 +11,6 @@ use sqlx::query_scalar;
 
 use crate::{
     Catalog, CatalogError, ColumnSnapshot, Contents, StoredTag, TableRecord, TableRequest, TableSnapshot, TableSource,
-    TableVersion,
-    column_metadata::read_column_metadata,
     sources::{self, CarriedTags, Opened},
     store::{RelationRow, read_tags},
 };
@@ -211,11 +209,7 @@ async fn load(
         Some(opened) => Some(opened),
         None => open(session, &request.name, &source, request).await?,
     };
-    let mut snapshot = assemble(stored, opened.as_deref());
-    if request.at != TableVersion::Latest {
-        add_tags_of_version(&mut snapshot);
-    }
-    let snapshot = Arc::new(snapshot);
+    let snapshot = Arc::new(assemble(stored, opened.as_deref()));
     Ok(Arc::new(Entry { epoch, source, opened, snapshot }))
 }
 
@@ -275,21 +269,5 @@ fn assemble(mut stored: Stored, opened: Option<&Opened>) -> TableSnapshot {
         vanished,
         arrow_schema,
         contents,
-    }
-}
-
-/// An earlier version may hold data that was tagged otherwise than today's. Its columns carry what they carry now and
-/// what they carried then; a column whose metadata cannot be read is one that nobody classified.
-fn add_tags_of_version(snapshot: &mut TableSnapshot) {
-    for (column, field) in snapshot.columns.iter_mut().zip(snapshot.arrow_schema.fields()) {
-        match read_column_metadata(field.metadata()) {
-            Some((tags, rows)) => {
-                column.tags.extend(tags.into_iter().filter(|tag| !column.tags.contains(tag)).collect::<Vec<_>>());
-                snapshot
-                    .row_tags
-                    .extend(rows.into_iter().filter(|tag| !snapshot.row_tags.contains(tag)).collect::<Vec<_>>());
-            }
-            None => column.tags.clear(),
-        }
     }
 }

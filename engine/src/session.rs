@@ -26,13 +26,21 @@ struct Opened {
     context: Context,
     functions: Functions,
     remembered: Mutex<Remembered>,
+    policies: Mutex<Option<Policies>>,
+}
+
+/// The policies in force. They are read again only when one has come or gone, which is rarer than an epoch.
+struct Policies {
+    /// The newest epoch at which they were seen to be in force.
+    epoch: u64,
+    version: u64,
+    authorizer: Arc<Authorizer>,
 }
 
 /// What was read from the catalog at one epoch.
 #[derive(Default)]
 struct Remembered {
     epoch: u64,
-    authorizer: Option<Arc<Authorizer>>,
     memberships: HashMap<String, (Principal, Vec<Arc<str>>)>,
 }
 
@@ -106,7 +114,7 @@ impl Engine {
         let catalog = Catalog::open(&home.catalog()).await?;
         let context = Context::new(home.settings(), &home.spill())?;
         let functions = context.functions();
-        Ok(Self(Arc::new(Opened { home, catalog, context, functions, remembered: Mutex::default() })))
+        Ok(Self(Arc::new(Opened { home, catalog, context, functions, remembered: Mutex::default(), policies: Mutex::default() })))
     }
 
     /// The catalog. It decides nothing: whoever asks it must have decided.
@@ -139,15 +147,22 @@ impl Engine {
         Ok(Session { engine: self.clone(), subject })
     }
 
-    /// The policies in force at `epoch`.
+    /// The policies in force at `epoch`, or later.
     pub(crate) async fn authorizer(&self, epoch: u64) -> Result<Arc<Authorizer>, EngineError> {
-        if let Some(authorizer) = self.at(epoch, |remembered| remembered.authorizer.clone()) {
-            return Ok(authorizer);
+        if let Some(known) = self.0.policies.lock().as_ref().filter(|known| known.epoch == epoch) {
+            return Ok(Arc::clone(&known.authorizer));
+        }
+        // The version is read before the texts: should one come between, the next look finds another version.
+        let version = self.catalog().policy_version().await?;
+        if let Some(known) = self.0.policies.lock().as_mut().filter(|known| known.version == version) {
+            known.epoch = epoch;
+            return Ok(Arc::clone(&known.authorizer));
         }
         let (read_at, texts) = self.catalog().policy_texts().await?;
         let texts = texts.into_iter().map(|policy| PolicyText { id: policy.id, text: policy.text });
         let authorizer = Arc::new(Authorizer::new(texts)?);
-        self.at(read_at, |remembered| remembered.authorizer = Some(Arc::clone(&authorizer)));
+        let known = Policies { epoch: read_at, version, authorizer: Arc::clone(&authorizer) };
+        *self.0.policies.lock() = Some(known);
         Ok(authorizer)
     }
 

@@ -74,6 +74,8 @@ impl StageTarget<'_> {
 pub struct CheckedStage {
     /// The table as the stage would leave it.
     pub output: Arc<TableSnapshot>,
+    /// Every table that it reads at its newest version, also through views; some perhaps twice.
+    pub inputs: Vec<TableName>,
     /// What was decided.
     pub decisions: Vec<StageDecision>,
 }
@@ -124,8 +126,13 @@ impl Session {
         let loaded = self.load_stage(stage).await?;
         let planned = self.plan_stage(stage, &loaded).await?;
         let decisions = decisions(&planned.plan);
+        let relations = planned.plan.relations().iter().map(|relation| &relation.table);
+        let inputs = relations
+            .filter(|table| loaded.table(&table.name).is_some_and(|latest| Arc::ptr_eq(latest, table)))
+            .map(|table| table.name.clone())
+            .collect();
         let output = self.output(stage, &loaded, &planned.plan).await?;
-        Ok(CheckedStage { output, decisions })
+        Ok(CheckedStage { output, inputs, decisions })
     }
 
     /// Runs a stage: one Delta commit, however often it is tried.

@@ -185,9 +185,9 @@ pub(crate) fn order(stages: &[(&StageStatement, Names)], source: &SourceText) ->
 fn cycle_error(cycle: &Cycle, stages: &[(&StageStatement, Names)]) -> PipelineError {
     let mut told = Vec::new();
     for (at, &stage) in cycle.0.iter().enumerate() {
-        let (statement, _) = stages[stage];
+        let (statement, _) = &stages[stage];
         told.push(statement.name());
-        let (_, reader) = stages[cycle.0[(at + 1) % cycle.0.len()]];
+        let (_, reader) = &stages[cycle.0[(at + 1) % cycle.0.len()]];
         let read = reader
             .tables
             .iter()

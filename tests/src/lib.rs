@@ -1,1 +1,1 @@
-
+//! Proof across crates. Everything is in the one test binary, `tests/all`.

@@ -54,8 +54,8 @@ pub enum WriteMode {
     },
 }
 
-/// Rows on their way into a managed table. They become part of it, all at once, with [`Self::commit`]; whatever else
-/// becomes of this value, they never do, and their files are removed.
+/// Rows on their way into a managed table. They become part of it, all at once, with [`Self::commit`]. If this value
+/// is dropped before, they never do, and their files are removed.
 pub struct DeltaWrite {
     location: Url,
     root: PathBuf,
@@ -68,7 +68,8 @@ pub struct DeltaWrite {
     positions: Vec<usize>,
     writer: Option<DeltaWriter>,
     rows: u64,
-    committed: bool,
+    /// Whether the table may name this write's files, so that they must stay.
+    keep: bool,
 }
 
 impl fmt::Debug for DeltaWrite {
@@ -126,7 +127,7 @@ impl DeltaWrite {
             positions,
             writer: Some(writer),
             rows: 0,
-            committed: false,
+            keep: false,
         })
     }
 
@@ -154,25 +155,32 @@ impl DeltaWrite {
     ///
     /// # Errors
     /// [`StorageError::ConcurrentWrite`] if there is another version since the write began, and
-    /// [`StorageError::TableThere`] if there is a table by now; then, and after every other error, nothing has
-    /// changed.
+    /// [`StorageError::TableThere`] if there is a table by now; then, and after every other error but
+    /// [`StorageError::Io`], nothing has changed. After that one, and where this call is cancelled, the commit may
+    /// have happened or not: [`super::last_transaction`] tells.
     pub async fn commit(mut self, commit: DeltaCommit) -> Result<CommittedVersion, StorageError> {
         let adds = self.close().await?;
         let (files, bytes) = (adds.len(), adds.iter().map(|add| add.size.unsigned_abs()).sum());
         let mut info = commit.info;
         info.insert("operationMetrics".to_owned(), json!({"numFiles": files, "numOutputRows": self.rows}));
+        let actions = self.actions(adds, &commit.column_metadata).await?;
+        // INVARIANT: from here until it is known that the commit did not happen, the files stay. Publishing goes on
+        // even where nobody waits for it any more.
+        self.keep = true;
         let proposal = Proposal {
             location: &self.location,
             log: &self.log,
             base: self.base.as_ref(),
-            actions: self.actions(adds, &commit.column_metadata).await?,
+            actions,
             kind: DeltaOperation::Write { mode: self.save_mode(), partition_by: None, predicate: None },
             operation: &commit.operation,
             app_id: commit.app_id.as_ref(),
             info,
         };
-        let version = proposal.publish().await?;
-        self.committed = true;
+        let published = proposal.publish().await;
+        // A failing disk may have taken the commit and not have said so.
+        self.keep = matches!(published, Ok(_) | Err(StorageError::Io(_)));
+        let version = published?;
         Ok(CommittedVersion { version, rows: self.rows, bytes, files })
     }
 
@@ -210,7 +218,8 @@ impl DeltaWrite {
     }
 
     /// What the commit does.
-    async fn actions(&self, adds: Vec<Add>, metadata: &ColumnMetadata) -> Result<Vec<Action>, StorageError> {
+    // `&mut`, so that the future of a write can move between threads: a writer's buffers cannot be shared.
+    async fn actions(&mut self, adds: Vec<Add>, metadata: &ColumnMetadata) -> Result<Vec<Action>, StorageError> {
         let schema = self.schema.with_metadata(metadata)?.delta;
         let mut actions = Vec::with_capacity(adds.len() + 2);
         match &self.base {
@@ -246,9 +255,9 @@ impl DeltaWrite {
 }
 
 impl Drop for DeltaWrite {
-    /// For a write that was neither committed nor aborted, as when its statement is cancelled.
+    /// For a write that was neither committed nor aborted, as when its statement is cancelled before.
     fn drop(&mut self) {
-        if !self.committed {
+        if !self.keep {
             self.writer = None;
             let _ = std::fs::remove_dir_all(self.root.join(&self.folder));
             forget_empty(&self.root);

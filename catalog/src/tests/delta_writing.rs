@@ -123,6 +123,21 @@ async fn an_abandoned_write_leaves_no_file() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_is_cancelled_at_any_moment_leaves_a_table_that_can_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let location = folder_url(&folder.path().join("t"));
+    let batch = people(&[(1, "ann")]);
+    write(&location, &batch, WriteMode::Create).await.unwrap();
+    for patience in (0..60).map(|step| std::time::Duration::from_micros(step * 150)) {
+        let mut write = DeltaWrite::begin(&location, batch.schema(), WriteMode::Append).await.unwrap();
+        write.write(&batch).await.unwrap();
+        let _ = tokio::time::timeout(patience, write.commit(DeltaCommit::default())).await;
+    }
+    let versions = delta::latest_version(&location).await.unwrap().unwrap() + 1;
+    assert_eq!(contents(&location, Some(versions - 1)).await.lines().count() as u64, versions);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_application_finds_its_last_commit() {
     let folder = tempfile::tempdir().unwrap();
     let location = folder_url(&folder.path().join("t"));

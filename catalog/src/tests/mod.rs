@@ -8,7 +8,6 @@ mod homes;
 mod identity;
 mod principals;
 mod runs;
-mod scratch;
 mod snapshots;
 mod tags;
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use sluice_catalog::{CatalogError, StageRecord};
-use sluice_engine::{Session, StageCommit, StageOutcome};
+use sluice_engine::{EngineError, Session, StageCommit, StageOutcome};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{elapsed_ms, journal::Journal};
@@ -41,16 +41,12 @@ pub(super) async fn run_stage(
     let started = Instant::now();
     let stage = &work.pipeline.stages()[at];
     let name = stage.name();
-    let tell = |event| {
-        // Nobody listens any more where the run was stopped, and this task with it.
-        let _ = told.send(event);
-    };
     let mut record = before.clone();
     let mut attempt = 0;
     let result = loop {
         attempt += 1;
         record = work.journal.begin_stage(&record).await?;
-        let error = match attempt_stage(&work, at, &tell).await {
+        let error = match attempt_stage(&work, at, &told).await {
             Ok(outcome) => {
                 work.journal.commit_stage(&before, record, &outcome).await?;
                 break StageResult::Committed(outcome);
@@ -61,23 +57,27 @@ pub(super) async fn run_stage(
             work.journal.fail_stage(record).await?;
             break StageResult::Failed(Arc::new(StageFailure::Engine(error)));
         }
-        tell(Event::StageRetried { stage: Arc::clone(name), attempt, error: Arc::new(error) });
+        tell(&told, Event::StageRetried { stage: Arc::clone(name), attempt, error: Arc::new(error) });
         tokio::time::sleep(backoff(attempt)).await;
     };
     Ok(StageSummary { name: Arc::clone(name), elapsed_ms: elapsed_ms(started), result })
 }
 
-async fn attempt_stage(
-    work: &Work,
-    at: usize,
-    tell: &(dyn Fn(Event) + Send + Sync),
-) -> Result<StageOutcome, sluice_engine::EngineError> {
+async fn attempt_stage(work: &Work, at: usize, told: &UnboundedSender<Event>) -> Result<StageOutcome, EngineError> {
     let stage = &work.pipeline.stages()[at];
     let commit = StageCommit { run: work.journal.run().to_string(), stage: stage.name().to_string() };
-    let progress = |rows| tell(Event::StageProgress { stage: Arc::clone(stage.name()), rows });
+    let progress = {
+        let (told, name) = (told.clone(), Arc::clone(stage.name()));
+        move |rows| tell(&told, Event::StageProgress { stage: Arc::clone(&name), rows })
+    };
     // The tables of earlier stages are there by now.
     let planned = Planned::new();
     work.session.run_stage(&stage.in_setting(&work.setting, &planned), &commit, &progress).await
+}
+
+fn tell(told: &UnboundedSender<Event>, event: Event) {
+    // Nobody listens any more where the run was stopped, and this task with it.
+    let _ = told.send(event);
 }
 
 /// The wait after the failure of `attempt`, which counts from one.

@@ -1,5 +1,6 @@
-//! `DISTINCT` and `DISTINCT ON`. Rule: `R ⊔= E(all columns)`; `DISTINCT ON` also gives `R ⊔= E(keys)` and
-//! `i ⊔= E(keys) ⊔ E(ORDER BY) ⊔ R`, since the order decides which row of each group is kept.
+//! `DISTINCT` and `DISTINCT ON`. Rule: `R ⊔= E(all columns)`; `DISTINCT ON` also gives
+//! `i ⊔= E(keys) ⊔ E(ORDER BY) ⊔ R`, since the order decides which row of each group is kept. Through the columns the
+//! keys are in `R` too.
 
 use datafusion_expr::{Distinct, DistinctOn, LogicalPlan};
 
@@ -37,9 +38,6 @@ impl<R: Reading> Labeller<R> {
                 column.indirect.join(&order);
                 column.indirect.join(&input.rows);
             }
-        }
-        if self.on(Rule::DistinctOnKeys) {
-            label.rows.join(&keys);
         }
         if self.on(Rule::DistinctColumns) {
             label.rows.join(&self.via(&label.all_columns(), Via::GroupBy));

@@ -91,6 +91,8 @@ pub(crate) struct Labeller<R> {
     scopes: Vec<Scope>,
     /// The relations that stand for themselves inside recursive queries, innermost last.
     work_tables: Vec<(String, RelationLabel)>,
+    /// What the subqueries in the expressions of the operator at hand add to its rows.
+    joined: Label,
     /// Called with every plan node and its label; for explanations.
     trace: Option<reading::Trace>,
 }
@@ -123,7 +125,7 @@ impl<'a> Input<'a> {
 
 impl<R: Reading> Labeller<R> {
     pub(crate) fn new(reading: R, rules: RuleSet) -> Self {
-        Self { reading, rules, scopes: Vec::new(), work_tables: Vec::new(), trace: None }
+        Self { reading, rules, scopes: Vec::new(), work_tables: Vec::new(), joined: Label::empty(), trace: None }
     }
 
     pub(crate) fn traced(mut self) -> Self {
@@ -148,7 +150,8 @@ impl<R: Reading> Labeller<R> {
     /// The label of a relation.
     #[recursive::recursive]
     pub(crate) fn relation(&mut self, plan: &LogicalPlan) -> Result<RelationLabel, PlanError> {
-        let label = match plan {
+        let outer = std::mem::take(&mut self.joined);
+        let mut label = match plan {
             LogicalPlan::TableScan(scan) => self.scan(scan)?,
             LogicalPlan::Projection(projection) => self.projection(projection)?,
             // A name for its input changes nothing.
@@ -180,6 +183,7 @@ impl<R: Reading> Labeller<R> {
             LogicalPlan::Copy(_) => return Err(PlanError::no_rule("COPY")),
             LogicalPlan::DescribeTable(_) => return Err(PlanError::no_rule("DESCRIBE inside a query")),
         };
+        label.rows.join(&std::mem::replace(&mut self.joined, outer));
         if label.columns.len() != plan.schema().fields().len() {
             return Err(PlanError::Bug(format!(
                 "{} columns were labelled where {} has {}",

@@ -1,4 +1,7 @@
-//! Recursive queries. Rule: the least fixed point over anchor and step; `UNION` without `ALL` counts as `DISTINCT`.
+//! Recursive queries. Rule: the least fixed point over anchor and step; `R ⊔= E(all columns)`.
+//!
+//! Without `ALL` the columns decide which rows are new. With it they count as well: the optimizer drops no column of a
+//! recursive query that nobody reads, so that computing it can fail, or move rows, for a reader of the others.
 //!
 //! Labels only grow and there are finitely many elements, so the iteration ends.
 
@@ -20,7 +23,7 @@ impl<R: Reading> Labeller<R> {
             } else {
                 step?;
             }
-            if query.is_distinct && self.on(Rule::RecursionDistinct) {
+            if self.on(Rule::RecursionColumns) {
                 next.rows.join(&self.via(&next.all_columns(), Via::GroupBy));
             }
             if next == label {

@@ -34,10 +34,10 @@ pub(crate) enum Rule {
     WindowOrder,
     WindowFilter,
     WindowRowsOnValues,
+    WindowOrderOnRows,
     SortKeys,
     LimitCount,
     DistinctColumns,
-    DistinctOnKeys,
     DistinctOnValues,
     UnionDirect,
     UnionIndirect,
@@ -45,6 +45,7 @@ pub(crate) enum Rule {
     ScalarSubqueryValue,
     ScalarSubqueryRows,
     ScalarSubqueryCorrelation,
+    ScalarSubqueryJoin,
     ExistsRows,
     ExistsCorrelation,
     InCompared,
@@ -56,14 +57,14 @@ pub(crate) enum Rule {
     UnnestContainer,
     UnnestRows,
     RecursionStep,
-    RecursionDistinct,
+    RecursionColumns,
     ValuesExpressions,
 }
 
 impl Rule {
     /// Every rule, in the order of the table.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 51] = [
+    pub(crate) const ALL: [Self; 52] = [
         Self::ScanDirect,
         Self::ScanIndirect,
         Self::ScanRows,
@@ -91,10 +92,10 @@ impl Rule {
         Self::WindowOrder,
         Self::WindowFilter,
         Self::WindowRowsOnValues,
+        Self::WindowOrderOnRows,
         Self::SortKeys,
         Self::LimitCount,
         Self::DistinctColumns,
-        Self::DistinctOnKeys,
         Self::DistinctOnValues,
         Self::UnionDirect,
         Self::UnionIndirect,
@@ -102,6 +103,7 @@ impl Rule {
         Self::ScalarSubqueryValue,
         Self::ScalarSubqueryRows,
         Self::ScalarSubqueryCorrelation,
+        Self::ScalarSubqueryJoin,
         Self::ExistsRows,
         Self::ExistsCorrelation,
         Self::InCompared,
@@ -113,7 +115,7 @@ impl Rule {
         Self::UnnestContainer,
         Self::UnnestRows,
         Self::RecursionStep,
-        Self::RecursionDistinct,
+        Self::RecursionColumns,
         Self::ValuesExpressions,
     ];
 }

@@ -1,5 +1,6 @@
 //! Subqueries in expressions. Rules: a scalar subquery has `d` of its column and
-//! `i ⊔= R_sub ⊔ E(correlated columns)`; `EXISTS`, `IN`, `ANY` and `ALL` are a boolean with
+//! `i ⊔= R_sub ⊔ E(correlated columns)`, and where it is correlated so has `R` of the operator that it stands in,
+//! since it is run as a join; `EXISTS`, `IN`, `ANY` and `ALL` are a boolean with
 //! `d = E(compared) ⊔ E(correlated) ⊔ R_sub`, where the subquery's own column is one of the compared.
 
 use datafusion_expr::{
@@ -43,6 +44,11 @@ impl<R: Reading> Labeller<R> {
         }
         if self.on(Rule::ScalarSubqueryCorrelation) {
             value.indirect.join(&self.via(&correlated, Via::Filter));
+        }
+        if !subquery.outer_ref_columns.is_empty() && self.on(Rule::ScalarSubqueryJoin) {
+            let on = correlated.joined(&relation.rows);
+            let on = self.via(&on, Via::Join);
+            self.joined.join(&on);
         }
         Ok(value)
     }

@@ -1,5 +1,6 @@
-//! `UNNEST`. Rule: `d` of the container; `R ⊔= E(container)` where it is a list, since its length decides how many
-//! rows there are. Spreading a struct makes columns, not rows.
+//! `UNNEST`. Rule: `d` of the container; `R ⊔= E(container)`. The length of a list decides how many rows there are.
+//! Spreading a struct makes columns, not rows, but the optimizer drops no container that nobody reads: computing it can
+//! fail for a reader of other columns.
 
 use datafusion_expr::Unnest;
 
@@ -13,10 +14,11 @@ impl<R: Reading> Labeller<R> {
             input.columns.get(column).ok_or_else(|| PlanError::Bug("UNNEST refers past its input".to_owned()))
         };
         let mut rows = input.rows.clone();
-        for (container, _) in &unnest.list_type_columns {
-            let length = from(*container)?.all();
+        let lists = unnest.list_type_columns.iter().map(|(container, _)| container);
+        for container in lists.chain(&unnest.struct_type_columns) {
+            let container = from(*container)?.all();
             if self.on(Rule::UnnestRows) {
-                rows.join(&self.via(&length, Via::Join));
+                rows.join(&self.via(&container, Via::Join));
             }
         }
         let spread = |column: usize| {

@@ -1,7 +1,9 @@
 //! Window functions. Rule: `d` joins the function's arguments (ranks: empty);
-//! `i ⊔= E(PARTITION BY) ⊔ E(ORDER BY) ⊔ E(FILTER) ⊔ R`.
+//! `i ⊔= E(PARTITION BY) ⊔ E(ORDER BY) ⊔ E(FILTER) ⊔ R`; `R ⊔= E(PARTITION BY) ⊔ E(ORDER BY)`, since the rows leave a
+//! window in its order.
 
 use datafusion_expr::{Expr, Window, expr::WindowFunction};
+use sluice_model::Label;
 
 use super::{ColumnLabel, Input, Labeller, Reading, RelationLabel, Rule, Via, aggregate::unalias};
 use crate::PlanError;
@@ -11,9 +13,10 @@ impl<R: Reading> Labeller<R> {
         let mut label = self.relation(&window.input)?;
         let scope = Input::one(window.input.schema(), &label);
         let mut values = Vec::with_capacity(window.window_expr.len());
+        let mut order = Label::empty();
         for expr in &window.window_expr {
             let mut value = match unalias(expr) {
-                Expr::WindowFunction(function) => self.window_function(function, scope)?,
+                Expr::WindowFunction(function) => self.window_function(function, scope, &mut order)?,
                 _ => return Err(PlanError::no_rule("a window without a window function")),
             };
             if self.on(Rule::WindowRowsOnValues) {
@@ -22,10 +25,19 @@ impl<R: Reading> Labeller<R> {
             values.push(value);
         }
         label.columns.extend(values);
+        if self.on(Rule::WindowOrderOnRows) {
+            label.rows.join(&order);
+        }
         Ok(label)
     }
 
-    fn window_function(&mut self, function: &WindowFunction, scope: Input<'_>) -> Result<ColumnLabel, PlanError> {
+    /// The label of a function's value. What decides in which order the rows leave its window joins `rows_order`.
+    fn window_function(
+        &mut self,
+        function: &WindowFunction,
+        scope: Input<'_>,
+        rows_order: &mut Label,
+    ) -> Result<ColumnLabel, PlanError> {
         let params = &function.params;
         let mut value = ColumnLabel::default();
         let arguments = self.exprs(&params.args, scope)?;
@@ -34,13 +46,17 @@ impl<R: Reading> Labeller<R> {
             value.indirect.join(&arguments.indirect);
         }
         let partition = self.exprs(&params.partition_by, scope)?.all();
+        let partition = self.via(&partition, Via::Window);
         if self.on(Rule::WindowPartition) {
-            value.indirect.join(&self.via(&partition, Via::Window));
+            value.indirect.join(&partition);
         }
         let order = self.exprs(params.order_by.iter().map(|key| &key.expr), scope)?.all();
+        let order = self.via(&order, Via::Window);
         if self.on(Rule::WindowOrder) {
-            value.indirect.join(&self.via(&order, Via::Window));
+            value.indirect.join(&order);
         }
+        rows_order.join(&partition);
+        rows_order.join(&order);
         if let Some(filter) = &params.filter {
             let filter = self.expr(filter, scope)?.all();
             if self.on(Rule::WindowFilter) {

@@ -1,5 +1,7 @@
 //! What a case says: an operator, a tag that must or must not arrive, a query, and the whole label of its result.
 
+use std::fmt;
+
 use datafusion_expr::LogicalPlan;
 
 use super::harness::World;
@@ -142,6 +144,12 @@ impl Operator {
         Self::Cte,
         Self::View,
     ];
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.operator, self.name)
+    }
 }
 
 /// A case whose query must carry `tag`.

@@ -11,10 +11,7 @@ use datafusion::{
     datasource::provider_as_source,
     physical_plan::collect,
 };
-use datafusion_common::{
-    DataFusionError,
-    tree_node::Transformed,
-};
+use datafusion_common::{DataFusionError, tree_node::Transformed};
 use datafusion_expr::{LogicalPlan, TableSource};
 
 use super::harness::World;
@@ -54,14 +51,13 @@ pub(super) fn run(world: &World, plan: &LogicalPlan, rows: &Rows) -> Answer {
 fn opened(plan: &LogicalPlan, rows: &Rows) -> Result<LogicalPlan, DataFusionError> {
     let opened = plan.clone().transform_down_with_subqueries(|node| {
         let LogicalPlan::TableScan(mut scan) = node else { return Ok(Transformed::no(node)) };
-        let provider: Arc<dyn TableProvider> =
-            if let Some(source) = scan.source.downcast_ref::<GovernedSource>() {
-                let rows = rows[&*source.table().name.table].clone();
-                Arc::new(MemTable::try_new(rows.schema(), vec![vec![rows]])?)
-            } else {
-                let source = scan.source.downcast_ref::<WorkTable>().unwrap();
-                Arc::new(CteWorkTable::new(source.name(), source.schema()))
-            };
+        let provider: Arc<dyn TableProvider> = if let Some(source) = scan.source.downcast_ref::<GovernedSource>() {
+            let rows = rows[&*source.table().name.table].clone();
+            Arc::new(MemTable::try_new(rows.schema(), vec![vec![rows]])?)
+        } else {
+            let source = scan.source.downcast_ref::<WorkTable>().unwrap();
+            Arc::new(CteWorkTable::new(source.name(), source.schema()))
+        };
         scan.source = provider_as_source(provider);
         Ok(Transformed::yes(LogicalPlan::TableScan(scan)))
     })?;

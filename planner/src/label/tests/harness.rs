@@ -15,8 +15,8 @@ use sluice_catalog::{
     TableSnapshot, TableVersion,
 };
 use sluice_model::{
-    Domain, Elements, Flow, Label, Origin, Principal, PrincipalKind, SchemaName, Subject, TableAction, TableName,
-    Tag, TagSource,
+    Domain, Elements, Flow, Label, Origin, Principal, PrincipalKind, SchemaName, Subject, TableAction, TableName, Tag,
+    TagSource,
 };
 use sluice_policy::{Authorizer, Decisions, GrantAction, GrantObject, GrantSpec, PolicyText};
 use sqlparser::{ast, dialect::DatabricksDialect, parser::Parser};
@@ -28,11 +28,7 @@ use super::{
 use crate::{
     PlanError,
     bind::{BoundPlan, Functions, GovernedSource, Parameters, Surroundings, bind},
-    label::{
-        Labeller, RelationLabel,
-        reading::TagReading,
-        rule::RuleSet,
-    },
+    label::{Labeller, RelationLabel, reading::TagReading, rule::RuleSet},
     parse::{Statement, Versions, parse},
 };
 
@@ -170,9 +166,12 @@ impl Labelled {
         };
         within(&self.label.rows, &other.label.rows)
             && self.label.columns.len() == other.label.columns.len()
-            && self.label.columns.iter().zip(&other.label.columns).all(|(mine, theirs)| {
-                within(&mine.direct, &theirs.direct) && within(&mine.indirect, &theirs.indirect)
-            })
+            && self
+                .label
+                .columns
+                .iter()
+                .zip(&other.label.columns)
+                .all(|(mine, theirs)| within(&mine.direct, &theirs.direct) && within(&mine.indirect, &theirs.indirect))
     }
 
     fn tags(&self, label: &Label) -> String {

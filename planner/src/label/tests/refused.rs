@@ -10,8 +10,9 @@ use datafusion::{
 };
 use datafusion_common::{DFSchemaRef, Result};
 use datafusion_expr::{
-    DdlStatement, DescribeTable, DropTable, Expr, Extension, LogicalPlan, LogicalPlanBuilder, Partitioning,
-    Projection, SetVariable, Statement, UserDefinedLogicalNodeCore, cast, col, dml::InsertOp,
+    DdlStatement, DescribeTable, DropTable, Expr, Extension, LogicalPlan, LogicalPlanBuilder, Partitioning, Projection,
+    SetVariable, Statement, UserDefinedLogicalNodeCore, cast, col,
+    dml::InsertOp,
     expr::{GroupingSet, Unnest},
 };
 

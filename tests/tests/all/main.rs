@@ -1,0 +1,11 @@
+//! Proof across crates, as users see it: one binary, one module per promise.
+
+mod architecture;
+mod attacks;
+mod domains;
+mod matrix;
+mod names;
+mod support;
+mod versions;
+mod views;
+mod writes;
