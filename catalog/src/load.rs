@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use arrow::datatypes::Schema;
 use datafusion::catalog::Session;
-use futures::future::{join_all, try_join_all};
+use futures::future::{BoxFuture, join_all, try_join_all};
 use parking_lot::Mutex;
 use sluice_model::{Flow, Origin, TableName, Tag, TagSource};
 use sqlx::query_scalar;
@@ -109,18 +109,33 @@ impl Catalog {
         remembered: &[Option<Arc<Entry>>],
     ) -> Result<(u64, Vec<(TableRequest, Arc<TableSnapshot>)>), CatalogError> {
         let (epoch, stored) = self.read_stored(requests).await?;
-        let loading =
-            requests.iter().zip(remembered.iter().cloned()).zip(stored).map(async |((request, entry), stored)| {
-                let Some(stored) = stored else {
-                    self.snapshots().forget(request);
-                    return Ok(None);
-                };
-                let entry = load(session, request, epoch, entry, stored).await?;
-                let snapshot = Arc::clone(&entry.snapshot);
-                self.snapshots().put(request, entry);
-                Ok::<_, CatalogError>(Some((request.clone(), snapshot)))
-            });
+        let mut loading = Vec::with_capacity(requests.len());
+        for ((request, entry), stored) in requests.iter().zip(remembered).zip(stored) {
+            loading.push(self.load_table(session, request, epoch, entry.clone(), stored));
+        }
         Ok((epoch, try_join_all(loading).await?.into_iter().flatten().collect()))
+    }
+
+    /// Opens one table and remembers it. Boxed, so that callers several futures further out can still be seen to be
+    /// `Send`.
+    fn load_table<'a>(
+        &'a self,
+        session: &'a dyn Session,
+        request: &'a TableRequest,
+        epoch: u64,
+        remembered: Option<Arc<Entry>>,
+        stored: Option<Stored>,
+    ) -> BoxFuture<'a, Result<Option<(TableRequest, Arc<TableSnapshot>)>, CatalogError>> {
+        Box::pin(async move {
+            let Some(stored) = stored else {
+                self.snapshots().forget(request);
+                return Ok(None);
+            };
+            let entry = load(session, request, epoch, remembered, stored).await?;
+            let snapshot = Arc::clone(&entry.snapshot);
+            self.snapshots().put(request, entry);
+            Ok(Some((request.clone(), snapshot)))
+        })
     }
 
     /// What is remembered, if all of it is, and neither the catalog nor any of the files has changed since.

@@ -3,6 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use arrow::datatypes::Schema;
+use futures::future::BoxFuture;
 use sluice_catalog::{ColumnSnapshot, Contents, SchemaSnapshot, TableKind, TableRequest, TableSnapshot, delta};
 use sluice_model::TableName;
 use sluice_planner::{
@@ -139,7 +140,17 @@ impl Session {
     ///
     /// # Errors
     /// [`EngineError`]; the table is as it was before, then.
-    pub async fn run_stage(
+    // Boxed where all lifetimes are known: within a spawned task the compiler cannot see any more that it is `Send`.
+    pub fn run_stage<'a>(
+        &'a self,
+        stage: &'a Stage<'a>,
+        commit: &'a StageCommit,
+        progress: &'a (dyn Fn(u64) + Send + Sync),
+    ) -> BoxFuture<'a, Result<StageOutcome, EngineError>> {
+        Box::pin(self.run_planned_stage(stage, commit, progress))
+    }
+
+    async fn run_planned_stage(
         &self,
         stage: &Stage<'_>,
         commit: &StageCommit,

@@ -5,14 +5,16 @@ use std::sync::Arc;
 use sluice_catalog::CatalogError;
 use sluice_engine::Session;
 use sluice_model::{Principal, PrincipalKind};
+use sluice_planner::parse::parse_pipeline;
 
 use crate::{Pipeline, PipelineError};
 
 /// Proves that `session` may run `pipeline` at all.
 ///
 /// It is in the pipeline's domain. And where the pipeline has an owner, it is the owner's, that of a member of the
-/// owning group, or an admin's. Owners are the one that the file names and the one under which the pipeline's name
-/// is on record: else anybody could take over a name, and with it the schedule, by leaving the owner out.
+/// owning group, or an admin's. Owners are the one that the file names and the one that the file on record names,
+/// which this one would replace: else anybody could take over a name, and with it the schedule, by naming themselves
+/// or nobody. A pipeline without an owner is for everybody to run.
 ///
 /// Being let in gives no right on any data: the stages run with the rights of whoever runs the pipeline, and not
 /// with the owner's.
@@ -34,11 +36,12 @@ pub(crate) async fn admit(session: &Session, pipeline: &Pipeline) -> Result<(), 
         })?;
         admit_for(session, pipeline, &owner).await?;
     }
-    if let Some(record) = catalog.pipeline(pipeline.name()).await? {
+    if let Some(record) = catalog.pipeline(pipeline.name()).await?
+        && let Some(name) = parse_pipeline(&record.text).ok().and_then(|file| file.header.owner)
         // An owner that is gone has left the name to whoever comes next.
-        if let Some(owner) = catalog.principal(&record.owner).await? {
-            admit_for(session, pipeline, &owner).await?;
-        }
+        && let Some(owner) = catalog.principal(&name).await?
+    {
+        admit_for(session, pipeline, &owner).await?;
     }
     Ok(())
 }

@@ -20,7 +20,9 @@ const AT_ONCE: usize = 32;
 /// Checks that each file ends as a complete Parquet file does. The reader subtracts the length that a file claims
 /// for its metadata from the length that it has, and panics over a damaged one.
 pub(super) async fn check(store: &Arc<dyn ObjectStore>, files: &[ObjectMeta]) -> Result<(), StorageError> {
-    stream::iter(files).map(|file| check_one(store, file)).buffered(AT_ONCE).try_collect().await
+    // Collected first: a stream over borrowed files and a closure would not be seen to be `Send`.
+    let checks: Vec<_> = files.iter().map(|file| check_one(store, file)).collect();
+    stream::iter(checks).buffered(AT_ONCE).try_collect().await
 }
 
 async fn check_one(store: &Arc<dyn ObjectStore>, file: &ObjectMeta) -> Result<(), StorageError> {

@@ -1,6 +1,7 @@
 //! The decisions of a check, as rows.
 
 use arrow::{array::RecordBatch, error::ArrowError};
+use sluice_model::TagAction;
 use sluice_pipeline::{Checked, Verdict};
 use sluice_planner::{Denial, DenialKind};
 
@@ -53,6 +54,7 @@ fn refused(stage: &str, denial: &Denial) -> Row {
         }
         DenialKind::Object { object, action, .. } => (Some(object.clone()), Some(action.to_string())),
         DenialKind::Column { column, tag } => (Some(format!("tag {tag} into {column}")), None),
+        DenialKind::Classify { tag } => (Some(format!("tag {tag}")), Some(TagAction::Classify.to_string())),
         DenialKind::Administer => (None, None),
     };
     Row { stage: stage.to_owned(), object, action, decision: "deny", policies: denial.policies.clone() }

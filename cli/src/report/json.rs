@@ -1,6 +1,7 @@
 //! Errors for programs.
 
 use serde_json::{Map, Value, json};
+use sluice_model::TagAction;
 use sluice_planner::{ColumnOrRows, Denial, DenialKind};
 
 use super::{
@@ -63,6 +64,7 @@ fn refused(denial: &Denial) -> [(&'static str, Value); 7] {
         }
         DenialKind::Object { object, action, .. } => (None, Some(object.clone()), None, Some(action.as_str())),
         DenialKind::Column { column, tag } => (Some(column.to_string()), None, Some(tag.to_string()), None),
+        DenialKind::Classify { tag } => (None, None, Some(tag.to_string()), Some(TagAction::Classify.as_str())),
         DenialKind::Administer => (None, None, None, None),
     };
     [
@@ -78,22 +80,46 @@ fn refused(denial: &Denial) -> [(&'static str, Value); 7] {
 
 #[cfg(test)]
 mod tests {
-    use expect_test::{Expect, expect};
-
     use super::*;
     use crate::report::samples::{misread, refused};
 
-    fn check(failure: &Failure, expected: Expect) {
-        expected.assert_eq(&serde_json::to_string_pretty(&object(failure)).unwrap_or_default());
-    }
-
     #[test]
-    fn a_refusal_names_column_tag_and_action() {
-        check(&refused("SELECT race, sex FROM census.adult", &["race", "sex"]), expect![[""]]);
+    fn a_refusal_names_column_tag_and_action_of_the_first_and_lists_all() {
+        let refusal = |name: &str, column_number: u32| {
+            json!({
+                "code": "DENIED",
+                "message": format!(
+                    "column `census.adult.{name}` carries `special_category.{name}`, and `ana` has no READ on it"
+                ),
+                "principal": "ana",
+                "column": format!("census.adult.{name}"),
+                "object": null,
+                "tag": format!("special_category.{name}"),
+                "action": "READ",
+                "path": [format!("census.adult.{name}"), format!("result column {name}")],
+                "policies": [],
+                "hint": "leave it out",
+                "file": null,
+                "line": 1,
+                "column_number": column_number,
+            })
+        };
+        let mut expected = refusal("race", 8);
+        expected["denials"] = json!([refusal("race", 8), refusal("sex", 14)]);
+        assert_eq!(object(&refused("SELECT race, sex FROM census.adult", &["race", "sex"])), expected);
     }
 
     #[test]
     fn any_other_error_names_its_code_and_place() {
-        check(&misread("SELECT 1;\nSELEC 2"), expect![[""]]);
+        let object = object(&misread("SELECT 1;\nSELECT race FROM"));
+        let expected = json!({
+            "code": "INVALID",
+            "message": "expected identifier, found the end",
+            "hint": null,
+            "file": "queries.sql",
+            "line": 2,
+            "column_number": 17,
+        });
+        assert_eq!(object, expected);
     }
 }

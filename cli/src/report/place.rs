@@ -4,15 +4,16 @@
 
 use std::ops::Range;
 
+use sluice_model::TableName;
 use sluice_planner::{ColumnOrRows, Denial, DenialKind};
 use sqlparser::{
     dialect::GenericDialect,
-    tokenizer::{Token, Tokenizer, Word},
+    tokenizer::{Location, Token, Tokenizer, Word},
 };
 
 /// The byte at which a line and column stand, both from one, columns counted in characters; the end of the text for
 /// places past it.
-pub(crate) fn offset(text: &str, line: u64, column: u64) -> usize {
+pub(super) fn offset(text: &str, line: u64, column: u64) -> usize {
     let before = usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX);
     let start = match before.checked_sub(1) {
         None => Some(0),
@@ -24,71 +25,100 @@ pub(crate) fn offset(text: &str, line: u64, column: u64) -> usize {
 }
 
 /// The line and column at which a byte stands, both from one, columns counted in characters.
-pub(crate) fn line_column(text: &str, offset: usize) -> (usize, usize) {
+pub(super) fn line_column(text: &str, offset: usize) -> (usize, usize) {
     let before = text.get(..offset).unwrap_or(text);
     let line = before.rfind('\n').map_or(before, |newline| &before[newline + 1..]);
     (before.matches('\n').count() + 1, line.chars().count() + 1)
 }
 
-/// Where the statement at `statement` names what was refused: the column or object itself, else the `*` that stands
-/// for it, else the statement's first word.
-pub(crate) fn denied(denial: &Denial, text: &str, statement: &Range<usize>) -> Range<usize> {
+/// Where the statement at `statement` names what was refused: the column, tag or object itself, else the `*` that
+/// stands for it, else the statement's first word.
+pub(super) fn denied(denial: &Denial, text: &str, statement: &Range<usize>) -> Range<usize> {
     let tokens = tokens(text.get(statement.clone()).unwrap_or_default());
     let name = name(&denial.kind);
-    let named = name.and_then(|name| tokens.iter().find(|token| token.is(&name)));
-    let star =
-        || matches!(denial.kind, DenialKind::Tag { .. }).then(|| tokens.iter().find(|token| token.star)).flatten();
-    let place = named.or_else(star).or(tokens.first()).map_or(0..0, |token| token.place.clone());
+    let star = || matches!(denial.kind, DenialKind::Tag { .. }).then(|| star(&tokens)).flatten();
+    let first = || tokens.first().map(|token| token.place.clone());
+    let place = named(&tokens, &name).or_else(star).or_else(first).unwrap_or_default();
     statement.start + place.start..statement.start + place.end
 }
 
-/// The last part of the name of what was refused, as it would be stored.
-fn name(kind: &DenialKind) -> Option<String> {
+/// The parts of the name of what was refused, as statements write it.
+fn name(kind: &DenialKind) -> Vec<String> {
+    let table = |table: &TableName| vec![table.schema.as_str().to_owned(), table.table.to_string()];
     match kind {
         DenialKind::Tag { column: ColumnOrRows::Column(column), .. } | DenialKind::Column { column, .. } => {
-            Some(column.column.to_string())
+            vec![column.column.to_string()]
         }
-        DenialKind::Tag { column: ColumnOrRows::Rows(table) | ColumnOrRows::Hidden(table), .. } => {
-            Some(table.table.to_string())
-        }
-        DenialKind::Object { object, .. } => tokens(object).into_iter().rev().find_map(|token| token.name),
-        DenialKind::Administer => None,
+        DenialKind::Tag { column: ColumnOrRows::Rows(name) | ColumnOrRows::Hidden(name), .. } => table(name),
+        DenialKind::Object { object, .. } => names(object),
+        DenialKind::Classify { tag } => names(tag.as_str()),
+        DenialKind::Administer => Vec::new(),
     }
+}
+
+fn names(dotted: &str) -> Vec<String> {
+    tokens(dotted)
+        .into_iter()
+        .filter_map(|token| match token.kind {
+            Kind::Name(name) => Some(name),
+            Kind::Period | Kind::Comma | Kind::Star | Kind::Other => None,
+        })
+        .collect()
+}
+
+/// The first place where `name` is written out, its parts joined by periods.
+fn named(tokens: &[Placed], name: &[String]) -> Option<Range<usize>> {
+    let wanted: Vec<_> = name.iter().flat_map(|part| [Kind::Period, Kind::Name(part.clone())]).skip(1).collect();
+    let found = tokens
+        .windows(wanted.len().max(1))
+        .find(|window| !wanted.is_empty() && window.iter().map(|token| &token.kind).eq(&wanted))?;
+    Some(found.first()?.place.start..found.last()?.place.end)
+}
+
+/// The first `*` that stands for columns and does not multiply or count.
+fn star(tokens: &[Placed]) -> Option<Range<usize>> {
+    let selects = |kind: &Kind| match kind {
+        Kind::Period | Kind::Comma => true,
+        Kind::Name(word) => ["select", "distinct", "all"].contains(&word.as_str()),
+        Kind::Star | Kind::Other => false,
+    };
+    tokens
+        .windows(2)
+        .find(|pair| pair[1].kind == Kind::Star && selects(&pair[0].kind))
+        .map(|pair| pair[1].place.clone())
 }
 
 struct Placed {
     place: Range<usize>,
-    /// The identifier, folded to lower case unless it is quoted.
-    name: Option<String>,
-    /// Whether this is a `*` that stands for columns.
-    star: bool,
+    kind: Kind,
 }
 
-impl Placed {
-    fn is(&self, name: &str) -> bool {
-        self.name.as_deref() == Some(name)
-    }
+#[derive(Debug, PartialEq, Eq)]
+enum Kind {
+    /// An identifier, folded to lower case unless it is quoted.
+    Name(String),
+    Period,
+    Comma,
+    /// A `*`.
+    Star,
+    Other,
 }
 
 fn tokens(text: &str) -> Vec<Placed> {
     let Ok(tokens) = Tokenizer::new(&GenericDialect {}, text).tokenize_with_location() else { return Vec::new() };
-    let mut selects = false;
+    let at = |location: Location| offset(text, location.line, location.column);
     tokens
         .into_iter()
         .filter(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF))
         .map(|token| {
-            let at = |location: sqlparser::tokenizer::Location| offset(text, location.line, location.column);
-            let star = token.token == Token::Mul && selects;
-            selects = match &token.token {
-                Token::Comma | Token::Period => true,
-                Token::Word(word) => ["select", "distinct", "all"].contains(&folded(word).as_str()),
-                _ => false,
+            let kind = match &token.token {
+                Token::Word(word) => Kind::Name(folded(word)),
+                Token::Period => Kind::Period,
+                Token::Comma => Kind::Comma,
+                Token::Mul => Kind::Star,
+                _ => Kind::Other,
             };
-            let name = match &token.token {
-                Token::Word(word) => Some(folded(word)),
-                _ => None,
-            };
-            Placed { place: at(token.span.start)..at(token.span.end), name, star }
+            Placed { place: at(token.span.start)..at(token.span.end), kind }
         })
         .collect()
 }
@@ -99,7 +129,7 @@ fn folded(word: &Word) -> String {
 
 #[cfg(test)]
 mod tests {
-    use sluice_model::{Flow, TableAction, TableName, TagAction};
+    use sluice_model::{Flow, TableAction, TagAction};
     use sluice_planner::ObjectReason;
 
     use super::*;
@@ -152,13 +182,21 @@ mod tests {
     #[test]
     fn rows_and_objects_are_pointed_at_in_the_name_of_the_table() {
         let rows = tag(ColumnOrRows::Rows(TableName::new("census", "adult")));
-        assert_eq!(pointed(&rows, "SELECT 1 FROM census.adult"), "SELECT 1 FROM census.[adult]");
+        assert_eq!(pointed(&rows, "SELECT 1 FROM census.adult"), "SELECT 1 FROM [census.adult]");
         let object = denial(DenialKind::Object {
             object: "census.adult".into(),
             action: TableAction::Select,
             reason: ObjectReason::NotGranted,
         });
-        assert_eq!(pointed(&object, "SELECT 1 FROM census.adult"), "SELECT 1 FROM census.[adult]");
+        assert_eq!(pointed(&object, "SELECT 1 FROM census.adult"), "SELECT 1 FROM [census.adult]");
+    }
+
+    #[test]
+    fn a_tag_is_pointed_at_where_it_is_written_out() {
+        let Ok(tag) = "pii.email".parse() else { panic!("a tag") };
+        let denial = denial(DenialKind::Classify { tag });
+        let text = "SET TAG ON COLUMN crm.users.email pii.email";
+        assert_eq!(pointed(&denial, text), "SET TAG ON COLUMN crm.users.email [pii.email]");
     }
 
     #[test]
