@@ -73,10 +73,10 @@ impl Answer {
     }
 }
 
-/// An instant in words that sort: `2026-01-31T06:00:00.000Z`.
+/// An instant in words that sort: `2026-01-31T06:00:00Z`.
 pub(crate) fn instant(at_ms: i64) -> Option<String> {
     let at = chrono::DateTime::from_timestamp_millis(at_ms)?;
-    Some(at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true))
+    Some(at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true))
 }
 
 #[cfg(test)]
@@ -85,6 +85,6 @@ mod tests {
 
     #[test]
     fn an_instant_is_written_in_utc() {
-        assert_eq!(instant(0).as_deref(), Some("1970-01-01T00:00:00.000Z"));
+        assert_eq!(instant(0).as_deref(), Some("1970-01-01T00:00:00Z"));
     }
 }

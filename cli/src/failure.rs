@@ -8,7 +8,6 @@ use std::{
 };
 
 use arrow::error::ArrowError;
-use sluice_catalog::CatalogError;
 use sluice_engine::EngineError;
 use sluice_model::ErrorClass;
 use sluice_pipeline::{Pipeline, PipelineError};
@@ -18,13 +17,10 @@ use sluice_pipeline::{Pipeline, PipelineError};
 pub(crate) enum CliError {
     /// A statement failed.
     #[error(transparent)]
-    Engine(#[from] EngineError),
+    Engine(Box<EngineError>),
     /// A pipeline failed.
     #[error(transparent)]
-    Pipeline(#[from] PipelineError),
-    /// The record of runs cannot be read.
-    #[error(transparent)]
-    Catalog(#[from] CatalogError),
+    Pipeline(Box<PipelineError>),
     /// A file that the command line names cannot be read.
     #[error("cannot read `{}`", path.display())]
     Read {
@@ -72,7 +68,6 @@ impl CliError {
         match self {
             Self::Engine(error) => error.class(),
             Self::Pipeline(error) => error.class(),
-            Self::Catalog(error) => error.class(),
             Self::Read { .. } | Self::NoRun(_) | Self::NoDatasets(_) | Self::Interrupted => ErrorClass::Caller,
             Self::NotRefused(_) => ErrorClass::Bug,
             Self::System { .. } | Self::Output(_) | Self::Format(_) | Self::Terminal(_) => ErrorClass::Unavailable,
@@ -89,13 +84,27 @@ impl CliError {
             Self::NoDatasets(_) => {
                 Some("say where it is: `sluice demo --datasets DIR`, with census/ and flights/ in DIR".to_owned())
             }
-            Self::Catalog(_)
-            | Self::Read { .. }
+            Self::Read { .. }
             | Self::System { .. }
             | Self::Output(_)
             | Self::Terminal(_)
             | Self::NotRefused(_)
             | Self::Interrupted => None,
+        }
+    }
+}
+
+impl From<EngineError> for CliError {
+    fn from(error: EngineError) -> Self {
+        Self::Engine(Box::new(error))
+    }
+}
+
+impl From<PipelineError> for CliError {
+    fn from(error: PipelineError) -> Self {
+        match error {
+            PipelineError::Engine(error) => error.into(),
+            error => Self::Pipeline(Box::new(error)),
         }
     }
 }
@@ -137,24 +146,24 @@ impl Script {
 pub(crate) struct Failure {
     /// What happened.
     pub(crate) error: CliError,
-    /// The text that was being run.
-    pub(crate) script: Option<Script>,
-    /// The statements of the text that the error can be about: the bytes of one, or of a pipeline's stages by name.
-    statements: Statements,
+    origin: Option<Box<Origin>>,
 }
 
-#[derive(Debug, Default)]
-enum Statements {
-    #[default]
-    Unknown,
-    One(Range<usize>),
-    Stages(Vec<(Arc<str>, Range<usize>)>),
+/// The text that was being run, and the statements of it that an error can be about.
+#[derive(Debug)]
+struct Origin {
+    script: Script,
+    /// The bytes of the one statement that failed, unless a pipeline did.
+    statement: Option<Range<usize>>,
+    /// The bytes of a pipeline's stages, by name.
+    stages: Vec<(Arc<str>, Range<usize>)>,
 }
 
 impl Failure {
     /// `error`, which came from the bytes `statement` of `script`.
     pub(crate) fn within(error: impl Into<CliError>, script: &Script, statement: Range<usize>) -> Self {
-        Self { error: error.into(), script: Some(script.clone()), statements: Statements::One(statement) }
+        let origin = Origin { script: script.clone(), statement: Some(statement), stages: Vec::new() };
+        Self { error: error.into(), origin: Some(Box::new(origin)) }
     }
 
     /// `error`, which came from the pipeline that was read from `script`.
@@ -163,31 +172,29 @@ impl Failure {
             let span = stage.span();
             (Arc::clone(stage.name()), span.start..span.end)
         });
-        let statements = Statements::Stages(stages.collect());
-        Self { error: error.into(), script: Some(script.clone()), statements }
+        let origin = Origin { script: script.clone(), statement: None, stages: stages.collect() };
+        Self { error: error.into(), origin: Some(Box::new(origin)) }
+    }
+
+    /// The text that was being run.
+    pub(crate) fn script(&self) -> Option<&Script> {
+        self.origin.as_ref().map(|origin| &origin.script)
     }
 
     /// The bytes of the statement that failed.
     pub(crate) fn statement(&self) -> Option<Range<usize>> {
-        match &self.statements {
-            Statements::One(statement) => Some(statement.clone()),
-            Statements::Unknown | Statements::Stages(_) => None,
-        }
+        self.origin.as_ref()?.statement.clone()
     }
 
     /// The bytes of a stage.
     pub(crate) fn stage(&self, name: &str) -> Option<Range<usize>> {
-        match &self.statements {
-            Statements::Stages(stages) => {
-                stages.iter().find(|(stage, _)| **stage == *name).map(|(_, statement)| statement.clone())
-            }
-            Statements::Unknown | Statements::One(_) => None,
-        }
+        let stages = &self.origin.as_ref()?.stages;
+        stages.iter().find(|(stage, _)| **stage == *name).map(|(_, statement)| statement.clone())
     }
 }
 
 impl<E: Into<CliError>> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self { error: error.into(), script: None, statements: Statements::Unknown }
+        Self { error: error.into(), origin: None }
     }
 }

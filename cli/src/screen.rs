@@ -16,6 +16,8 @@ pub(crate) struct Screen {
     color_output: bool,
     color_errors: bool,
     quiet: bool,
+    /// How wide results may be where no terminal says so.
+    width: Option<u16>,
 }
 
 impl Screen {
@@ -36,7 +38,13 @@ impl Screen {
             color_output: color(output_is_terminal),
             color_errors: color(errors_are_terminal),
             quiet: false,
+            width: None,
         }
+    }
+
+    /// Lets results be no wider than `width` where no terminal says so.
+    pub(crate) fn set_width(&mut self, width: u16) {
+        self.width = Some(width);
     }
 
     /// Whether notes and progress are left out from now on. Results and errors never are.
@@ -76,7 +84,8 @@ impl Screen {
 
     /// How many characters fit on a line of results; `None` where nothing has to fit.
     pub(crate) fn output_width(&self) -> Option<u16> {
-        self.output_is_terminal.then(|| Term::stdout().size_checked()).flatten().map(|(_, columns)| columns)
+        let terminal = self.output_is_terminal.then(|| Term::stdout().size_checked()).flatten();
+        terminal.map(|(_, columns)| columns).or(self.width)
     }
 
     /// How many characters fit on a line of notes and errors; `None` where nothing has to fit.

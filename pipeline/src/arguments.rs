@@ -2,11 +2,12 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use datafusion_common::{ScalarValue, utils::datafusion_strsim::levenshtein};
+use datafusion_common::ScalarValue;
 use serde_json::{Map, Value};
 use sluice_planner::{
     PlanError,
     bind::{Functions, Parameters, column_schema, parameter_value},
+    nearest,
     parse::{Column, ParameterDecl, SourceSpan},
 };
 
@@ -119,12 +120,8 @@ impl Arguments {
 
 fn unknown(name: &str, declared: &[ParameterDecl]) -> ArgumentProblem {
     let declared: Vec<_> = declared.iter().map(|parameter| Arc::clone(&parameter.name)).collect();
-    let nearest = declared
-        .iter()
-        .map(|candidate| (levenshtein(name, candidate), candidate))
-        .filter(|(distance, _)| *distance <= 1 + name.chars().count() / 4)
-        .min()
-        .map(|(_, candidate)| Arc::clone(candidate));
+    let names: Vec<&str> = declared.iter().map(|name| &**name).collect();
+    let nearest = nearest(name, &names).map(Arc::from);
     ArgumentProblem::Unknown { name: name.to_owned(), nearest, declared }
 }
 
@@ -222,10 +219,10 @@ mod tests {
     #[test]
     fn everything_that_is_wrong_is_told_at_once() {
         let error =
-            resolve("n INT, day DATE, wide INT DEFAULT 'x'", &[("n", "many"), ("dya", "2026-01-31")]).unwrap_err();
+            resolve("n INT, day DATE, wide INT DEFAULT 'x'", &[("n", "many"), ("dey", "2026-01-31")]).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the pipeline has no parameter `dya`\n\
+            "the pipeline has no parameter `dey`\n\
              `many` is not a value of type INT, which parameter `n` has\n\
              parameter `day` of type DATE has no default and was not given\n\
              the default of parameter `wide` does not fit: `x` is not a value of type INT, which parameter `wide` has"

@@ -5,11 +5,12 @@ use sluice_model::TagAction;
 use sluice_pipeline::{Checked, Verdict};
 use sluice_planner::{Denial, DenialKind};
 
-use crate::answer::Answer;
+use crate::{answer::Answer, args::Format};
 
 /// One decision about one stage.
 struct Row {
     stage: String,
+    /// What it was about; where nothing could be decided, the stages that have to be mended first.
     object: Option<String>,
     action: Option<String>,
     decision: &'static str,
@@ -17,15 +18,20 @@ struct Row {
 }
 
 /// One row for each decision that was taken, and one for each stage about which none could be.
-pub(super) fn answer(checked: &Checked) -> Result<RecordBatch, ArrowError> {
+pub(super) fn answer(checked: &Checked, format: Format) -> Result<RecordBatch, ArrowError> {
     let rows: Vec<_> = checked.stages.iter().flat_map(|stage| rows(&stage.name, &stage.verdict)).collect();
-    Answer::default()
+    let answer = Answer::default()
         .text("stage", rows.iter().map(|row| &row.stage))
         .optional_text("object", rows.iter().map(|row| row.object.as_ref()))
         .optional_text("action", rows.iter().map(|row| row.action.as_ref()))
-        .text("decision", rows.iter().map(|row| row.decision))
-        .lists("policies", rows.iter().map(|row| row.policies.as_slice()))
-        .finish()
+        .text("decision", rows.iter().map(|row| row.decision));
+    let answer = match format {
+        Format::Table => answer.text("policies", rows.iter().map(|row| row.policies.join(", "))),
+        Format::Csv | Format::Json | Format::Ndjson | Format::Arrow => {
+            answer.lists("policies", rows.iter().map(|row| row.policies.as_slice()))
+        }
+    };
+    answer.finish()
 }
 
 fn rows(stage: &str, verdict: &Verdict) -> Vec<Row> {
@@ -43,18 +49,20 @@ fn rows(stage: &str, verdict: &Verdict) -> Vec<Row> {
             .collect(),
         Verdict::Refused(error) if error.denials().is_empty() => vec![undecided("error")],
         Verdict::Refused(error) => error.denials().iter().map(|denial| refused(stage, denial)).collect(),
-        Verdict::NotChecked { .. } => vec![undecided("not checked")],
+        Verdict::NotChecked { depends_on } => {
+            vec![Row { object: Some(depends_on.join(", ")), ..undecided("not checked") }]
+        }
     }
 }
 
 fn refused(stage: &str, denial: &Denial) -> Row {
     let (object, action) = match &denial.kind {
-        DenialKind::Tag { column, tag, action, .. } => {
-            (Some(format!("tag {tag} @ {column}")), Some(action.to_string()))
+        DenialKind::Tag { column, tag, action, flow, .. } => {
+            (Some(format!("{tag} @ {column} ({flow})")), Some(action.to_string()))
         }
         DenialKind::Object { object, action, .. } => (Some(object.clone()), Some(action.to_string())),
-        DenialKind::Column { column, tag } => (Some(format!("tag {tag} into {column}")), None),
-        DenialKind::Classify { tag } => (Some(format!("tag {tag}")), Some(TagAction::Classify.to_string())),
+        DenialKind::Column { column, tag } => (Some(format!("{tag} into {column}")), None),
+        DenialKind::Classify { tag } => (Some(tag.to_string()), Some(TagAction::Classify.to_string())),
         DenialKind::Administer => (None, None),
     };
     Row { stage: stage.to_owned(), object, action, decision: "deny", policies: denial.policies.clone() }

@@ -5,6 +5,7 @@ mod init;
 pub(crate) mod pipeline;
 mod runs;
 mod sql;
+mod summary;
 
 use crate::{
     args::{Command, Common, RunsCommand},

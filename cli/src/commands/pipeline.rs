@@ -2,14 +2,12 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use arrow::{array::RecordBatch, error::ArrowError};
 use sluice_engine::Session;
 use sluice_model::Domain;
-use sluice_pipeline::{self as pipelines, Arguments, Pipeline, PipelineError, StageResult, Summary};
+use sluice_pipeline::{self as pipelines, Arguments, Pipeline, PipelineError};
 
-use super::decisions;
+use super::{decisions, summary};
 use crate::{
-    answer::Answer,
     args::{Common, PipelineArgs},
     failure::{CliError, Failure, Script},
     home,
@@ -63,7 +61,7 @@ impl File {
             .await
             .map_err(|error| self.failure(error))?;
         progress.clear();
-        let answer = answer(&summary).map_err(CliError::from)?;
+        let answer = summary::answer(&summary, screen.format).map_err(CliError::from)?;
         render::answer(screen, &answer, "withheld")?;
         screen.note(&format!("run {} of {}", summary.run, summary.pipeline));
         Ok(())
@@ -78,7 +76,8 @@ impl File {
         self.warn(screen);
         let checked =
             pipelines::check(session, &self.pipeline, &arguments).await.map_err(|error| self.failure(error))?;
-        render::answer(screen, &decisions::answer(&checked).map_err(CliError::from)?, "")?;
+        let answer = decisions::answer(&checked, screen.format).map_err(CliError::from)?;
+        render::answer(screen, &answer, "")?;
         if checked.is_ok() { Ok(()) } else { Err(self.failure(PipelineError::Refused(Box::new(checked)))) }
     }
 
@@ -118,24 +117,4 @@ pub(super) async fn check(common: &Common, args: &PipelineArgs, screen: &mut Scr
     let file = File::read(&args.file)?;
     let session = home::session(common, file.pipeline.header().domain).await?;
     file.check(&session, &args.parameters, screen).await
-}
-
-/// One row for each stage of a run that came to its end.
-fn answer(summary: &Summary) -> Result<RecordBatch, ArrowError> {
-    let stages: Vec<_> = summary
-        .stages
-        .iter()
-        .filter_map(|stage| match &stage.result {
-            StageResult::Committed(outcome) => Some((stage, outcome)),
-            StageResult::Failed(_) | StageResult::Skipped(_) => None,
-        })
-        .collect();
-    Answer::default()
-        .text("stage", stages.iter().map(|(stage, _)| &stage.name))
-        .numbers("rows", stages.iter().map(|(_, outcome)| outcome.rows))
-        .numbers("elapsed_ms", stages.iter().map(|(stage, _)| Some(stage.elapsed_ms)))
-        .numbers("version", stages.iter().map(|(_, outcome)| Some(outcome.version)))
-        .maps("violations", stages.iter().map(|(_, outcome)| outcome.expectations.as_slice()))?
-        .lists("tags_gained", stages.iter().map(|(_, outcome)| outcome.tags_gained.as_slice()))
-        .finish()
 }

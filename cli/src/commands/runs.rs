@@ -1,10 +1,11 @@
 //! `sluice runs`.
 
+use sluice_engine::EngineError;
 use sluice_model::Domain;
 
 use crate::{
     answer::{Answer, instant},
-    args::Common,
+    args::{Common, Format},
     failure::{CliError, Failure},
     home, render,
     screen::Screen,
@@ -13,7 +14,7 @@ use crate::{
 /// Lists the latest runs, newest first.
 pub(super) async fn list(common: &Common, limit: u32, screen: &mut Screen) -> Result<(), Failure> {
     let session = home::session(common, Domain::default()).await?;
-    let runs = session.engine().catalog().runs(limit).await?;
+    let runs = session.engine().catalog().runs(limit).await.map_err(EngineError::from)?;
     let answer = Answer::default()
         .text("run", runs.iter().map(|run| &run.id))
         .text("pipeline", runs.iter().map(|run| &run.pipeline))
@@ -21,16 +22,22 @@ pub(super) async fn list(common: &Common, limit: u32, screen: &mut Screen) -> Re
         .text("domain", runs.iter().map(|run| run.domain.as_str()))
         .text("status", runs.iter().map(|run| run.status.as_str()))
         .optional_text("started", runs.iter().map(|run| instant(run.started_at_ms)))
-        .optional_text("ended", runs.iter().map(|run| run.ended_at_ms.and_then(instant)))
-        .text("parameters", runs.iter().map(|run| run.params.to_string()))
-        .text("digest", runs.iter().map(|run| &run.digest));
+        .numbers("elapsed_ms", runs.iter().map(|run| between(Some(run.started_at_ms), run.ended_at_ms)))
+        .text("parameters", runs.iter().map(|run| run.params.to_string()));
+    // Nobody reads a digest; programs compare them.
+    let answer = match screen.format {
+        Format::Table => answer,
+        Format::Csv | Format::Json | Format::Ndjson | Format::Arrow => {
+            answer.text("digest", runs.iter().map(|run| &run.digest))
+        }
+    };
     Ok(render::answer(screen, &answer.finish().map_err(CliError::from)?, "")?)
 }
 
 /// Shows the stages of one run.
 pub(super) async fn show(common: &Common, id: &str, screen: &mut Screen) -> Result<(), Failure> {
     let session = home::session(common, Domain::default()).await?;
-    let run = session.engine().catalog().run(id).await?;
+    let run = session.engine().catalog().run(id).await.map_err(EngineError::from)?;
     let (_, stages) = run.ok_or_else(|| CliError::NoRun(id.to_owned()))?;
     // A row count that was withheld from whoever ran the stage is withheld from whoever reads about it.
     let rows = |stage: &sluice_catalog::StageRecord| stage.rows.filter(|_| !stage.withheld);
@@ -42,6 +49,11 @@ pub(super) async fn show(common: &Common, id: &str, screen: &mut Screen) -> Resu
         .text("withheld", stages.iter().map(|stage| if stage.withheld { "yes" } else { "no" }))
         .numbers("version", stages.iter().map(|stage| stage.version))
         .optional_text("started", stages.iter().map(|stage| stage.started_at_ms.and_then(instant)))
-        .optional_text("ended", stages.iter().map(|stage| stage.ended_at_ms.and_then(instant)));
+        .numbers("elapsed_ms", stages.iter().map(|stage| between(stage.started_at_ms, stage.ended_at_ms)));
     Ok(render::answer(screen, &answer.finish().map_err(CliError::from)?, "")?)
+}
+
+/// How long something took; `None` while it has not ended.
+fn between(started_at_ms: Option<i64>, ended_at_ms: Option<i64>) -> Option<u64> {
+    u64::try_from(ended_at_ms?.checked_sub(started_at_ms?)?).ok()
 }

@@ -36,7 +36,7 @@ FROM delays.routes ORDER BY late_percent DESC LIMIT 3";
 
 const TAGS: &str = "SHOW TAGS ON TABLE income.women_full_time";
 
-const WHY: &str = "EXPLAIN GOVERNANCE SELECT avg(hours_per_week) AS hours FROM census.adult WHERE sex = 'Female'";
+const WHY: &str = "EXPLAIN GOVERNANCE SELECT age FROM census.adult WHERE sex = 'Female'";
 
 /// Tells the story.
 pub(crate) async fn demo(args: &DemoArgs, screen: &mut Screen) -> Result<(), Failure> {

@@ -6,6 +6,9 @@ use console::Style;
 
 use crate::{args::Format, screen::Screen};
 
+/// As wide as a page.
+const WIDTH: u16 = 120;
+
 /// Where the demo is shown.
 pub(super) struct Stage<'a> {
     screen: &'a mut Screen,
@@ -15,6 +18,7 @@ pub(super) struct Stage<'a> {
 impl<'a> Stage<'a> {
     pub(super) fn new(screen: &'a mut Screen) -> Self {
         screen.format = Format::Table;
+        screen.set_width(WIDTH);
         Self { screen, headings: 0 }
     }
 
@@ -30,13 +34,14 @@ impl<'a> Stage<'a> {
     /// The next step of the story.
     pub(super) fn heading(&mut self, text: &str) -> io::Result<()> {
         self.headings += 1;
-        self.screen.print(&format!("\n{}. {text}", self.headings), Style::new().bold().cyan())
+        self.text("")?;
+        self.screen.print(&format!("{}. {text}", self.headings), Style::new().bold().cyan())
     }
 
     /// What one would type, and may copy.
     pub(super) fn command(&mut self, command: &str) -> io::Result<()> {
-        let command = command.replace('\n', "\n  ");
-        self.screen.print(&format!("\n$ {command}"), Style::new().green())
+        self.text("")?;
+        self.screen.print(&format!("$ {}", command.replace('\n', "\n  ")), Style::new().green())
     }
 
     pub(super) fn text(&mut self, text: &str) -> io::Result<()> {

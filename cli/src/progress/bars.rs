@@ -7,7 +7,7 @@ use std::{
 };
 
 use console::Style;
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use sluice_pipeline::Event;
 
 use super::{counted, end, line};
@@ -61,8 +61,10 @@ impl Bars {
     fn begin(&self, stages: &[Arc<str>]) {
         let width = stages.iter().map(|stage| console::measure_text_width(stage)).max().unwrap_or_default();
         for stage in stages {
-            let bar = ProgressBar::new_spinner().with_style(style("  {prefix}  {wide_msg}"));
-            let bar = self.lines.add(bar.with_prefix(format!("{stage:width$}")));
+            let bar = ProgressBar::new_spinner()
+                .with_style(style("  {prefix}  {wide_msg}"))
+                .with_prefix(format!("{stage:width$}"));
+            let bar = self.lines.add(bar);
             bar.tick();
             self.stages().insert(Arc::clone(stage), bar);
         }
@@ -90,6 +92,14 @@ impl Bars {
 
     fn stages(&self) -> MutexGuard<'_, HashMap<Arc<str>, ProgressBar>> {
         self.stages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Bars {
+    /// Leaves the lines of a run that was interrupted as they are: drawn again, they would be off by the line on which
+    /// the terminal shows the key that interrupted it.
+    fn drop(&mut self) {
+        self.lines.set_draw_target(ProgressDrawTarget::hidden());
     }
 }
 

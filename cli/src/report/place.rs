@@ -42,6 +42,13 @@ pub(super) fn denied(denial: &Denial, text: &str, statement: &Range<usize>) -> R
     statement.start + place.start..statement.start + place.end
 }
 
+/// Where the statement at `statement` first writes out `name`, whose parts are joined by periods.
+pub(super) fn mentioned(name: &str, text: &str, statement: &Range<usize>) -> Option<Range<usize>> {
+    let tokens = tokens(text.get(statement.clone()).unwrap_or_default());
+    let place = named(&tokens, &names(name))?;
+    Some(statement.start + place.start..statement.start + place.end)
+}
+
 /// The parts of the name of what was refused, as statements write it.
 fn name(kind: &DenialKind) -> Vec<String> {
     let table = |table: &TableName| vec![table.schema.as_str().to_owned(), table.table.to_string()];
@@ -197,6 +204,16 @@ mod tests {
         let denial = denial(DenialKind::Classify { tag });
         let text = "SET TAG ON COLUMN crm.users.email pii.email";
         assert_eq!(pointed(&denial, text), "SET TAG ON COLUMN crm.users.email [pii.email]");
+    }
+
+    #[test]
+    fn a_name_is_found_where_all_of_it_stands() {
+        let text = "SELECT t FROM s.u JOIN s.\"T\" JOIN S.t";
+        let found = |name| mentioned(name, text, &(0..text.len())).map(|place| &text[place]);
+        assert_eq!(
+            [found("s.t"), found("s.\"T\""), found("s.x"), found("")],
+            [Some("S.t"), Some("s.\"T\""), None, None]
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::{error::Error, ops::Range, sync::Arc};
 
 use sluice_engine::EngineError;
 use sluice_model::ErrorClass;
-use sluice_pipeline::{PipelineError, StageFailure, Verdict};
+use sluice_pipeline::{PipelineError, StageFailure};
 use sluice_planner::{Denial, PlanError};
 
 use super::place;
@@ -32,30 +32,8 @@ pub(super) struct Problem<'a> {
 pub(super) fn problems(failure: &Failure) -> Vec<Problem<'_>> {
     let scope = Scope { failure, stage: None, statement: failure.statement() };
     match &failure.error {
-        CliError::Engine(error) | CliError::Pipeline(PipelineError::Engine(error)) => scope.engine(error),
-        CliError::Pipeline(PipelineError::Refused(checked)) => checked
-            .stages
-            .iter()
-            .filter_map(|stage| match &stage.verdict {
-                Verdict::Refused(error) => Some((stage, error)),
-                Verdict::Passed { .. } | Verdict::NotChecked { .. } => None,
-            })
-            .flat_map(|(stage, error)| scope.stage(&stage.name).engine(error))
-            .collect(),
-        CliError::Pipeline(PipelineError::Failed(summary)) => summary
-            .failures()
-            .flat_map(|(stage, failure)| match failure {
-                StageFailure::Engine(error) => scope.stage(stage).engine(error),
-                StageFailure::TimedOut { .. } | StageFailure::BrokeOff => {
-                    vec![scope.stage(stage).plain(failure, failure.class(), failure.hint())]
-                }
-            })
-            .collect(),
-        CliError::Pipeline(error) => {
-            let mut problem = scope.plain(error, error.class(), error.hint());
-            problem.place = scope.place(error.place().map(|span| span.start..span.end));
-            vec![problem]
-        }
+        CliError::Engine(error) => scope.engine(error),
+        CliError::Pipeline(error) => scope.pipeline(error),
         error => vec![scope.plain(error, error.class(), error.hint())],
     }
 }
@@ -72,6 +50,28 @@ impl<'a> Scope<'a> {
         Self { failure: self.failure, stage: Some(name), statement: self.failure.stage(name) }
     }
 
+    fn pipeline(&self, error: &'a PipelineError) -> Vec<Problem<'a>> {
+        match error {
+            PipelineError::Refused(checked) => {
+                checked.refusals().flat_map(|(stage, error)| self.stage(stage).engine(error)).collect()
+            }
+            PipelineError::Failed(summary) => summary
+                .failures()
+                .flat_map(|(stage, failure)| match failure {
+                    StageFailure::Engine(error) => self.stage(stage).engine(error),
+                    StageFailure::TimedOut { .. } | StageFailure::BrokeOff => {
+                        vec![self.stage(stage).plain(failure, failure.class(), failure.hint())]
+                    }
+                })
+                .collect(),
+            error => {
+                let mut problem = self.plain(error, error.class(), error.hint());
+                problem.place = self.place(error.place().map(|span| span.start..span.end));
+                vec![problem]
+            }
+        }
+    }
+
     fn engine(&self, error: &'a EngineError) -> Vec<Problem<'a>> {
         let denials = error.denials();
         if denials.is_empty() {
@@ -85,8 +85,7 @@ impl<'a> Scope<'a> {
     fn denied(&self, denial: &'a Denial) -> Problem<'a> {
         let place = self
             .failure
-            .script
-            .as_ref()
+            .script()
             .zip(self.statement.as_ref())
             .map(|(script, statement)| place::denied(denial, &script.text, statement));
         Problem {
@@ -106,17 +105,21 @@ impl<'a> Scope<'a> {
     }
 
     fn place(&self, place: Option<Range<usize>>) -> Option<(&'a Script, Range<usize>)> {
-        self.failure.script.as_ref().zip(place)
+        self.failure.script().zip(place)
     }
 
-    /// The bytes of the text that the error itself points at.
+    /// The bytes of the text that the error itself points at, or names.
     fn said(&self, error: &EngineError) -> Option<Range<usize>> {
-        let text = &self.failure.script.as_ref()?.text;
+        let text = &self.failure.script()?.text;
+        let mentioned = |name: &str| place::mentioned(name, text, self.statement.as_ref()?);
         match error {
             EngineError::Plan(PlanError::Parse(error)) => Some(error.span.start..error.span.end),
             EngineError::Plan(PlanError::Invalid { place: Some((start, end)), .. }) => {
                 Some(place::offset(text, start.line, start.column)..place::offset(text, end.line, end.column))
             }
+            EngineError::Plan(PlanError::NotVisible(name) | PlanError::NoSchema(name)) => mentioned(name),
+            EngineError::Plan(PlanError::BrokenView(name)) => mentioned(&name.to_string()),
+            EngineError::Expectation { name, .. } => mentioned(&sluice_model::quote_identifier(name)),
             _ => None,
         }
     }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use futures::future::BoxFuture;
 use serde_json::Value;
 use sluice_catalog::{Catalog, CatalogError, RunRecord, RunStatus, StageRecord, StageStatus};
 use sluice_engine::{Session, StageOutcome};
@@ -64,12 +63,6 @@ impl Journal {
         self.resumed
     }
 
-    /// Writes one stage's record. The future is boxed where all lifetimes are known: inside of a spawned task the
-    /// compiler cannot see any more that it is `Send`.
-    fn put<'a>(&'a self, record: &'a StageRecord) -> BoxFuture<'a, Result<(), CatalogError>> {
-        Box::pin(self.catalog.put_stage(&self.run, record))
-    }
-
     /// Records that a stage is begun once more, and returns the record.
     pub(super) async fn begin_stage(&self, before: &StageRecord) -> Result<StageRecord, CatalogError> {
         let record = StageRecord {
@@ -79,7 +72,7 @@ impl Journal {
             ended_at_ms: None,
             ..StageRecord::pending(Arc::clone(&before.name))
         };
-        self.put(&record).await?;
+        self.catalog.put_stage(&self.run, &record).await?;
         Ok(record)
     }
 
@@ -103,13 +96,13 @@ impl Journal {
                 ..record
             }
         };
-        self.put(&record).await
+        self.catalog.put_stage(&self.run, &record).await
     }
 
     /// Records that a stage has failed.
     pub(super) async fn fail_stage(&self, record: StageRecord) -> Result<(), CatalogError> {
         let record = StageRecord { status: StageStatus::Failed, ended_at_ms: Some(now_ms()), ..record };
-        self.put(&record).await
+        self.catalog.put_stage(&self.run, &record).await
     }
 
     /// Records that a stage, which was stopped wherever it was, has failed.

@@ -2,9 +2,12 @@
 
 mod architecture;
 mod attacks;
+mod bad_input;
+mod crashes;
 mod domains;
 mod matrix;
 mod names;
+mod process;
 mod support;
 mod versions;
 mod views;

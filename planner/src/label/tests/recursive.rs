@@ -12,8 +12,8 @@ pub(super) const CASES: &[Case] = &[
         RecursiveCte,
         "hr.boss",
         "the_step_counts_though_the_anchor_is_public",
-        "WITH RECURSIVE w AS (SELECT id FROM t.plain WHERE id = 1 \
-           UNION ALL SELECT s.id FROM t.staff AS s JOIN w ON s.boss = w.id) SELECT id FROM w",
+        "WITH RECURSIVE w AS (SELECT id, 1 AS n FROM t.plain WHERE id = 1 \
+           UNION ALL SELECT s.id, n + 1 FROM t.staff AS s JOIN w ON s.boss = w.id WHERE n < 4) SELECT id FROM w",
         "id: d{hr.id public} | rows{hr.boss hr.id public}",
     ),
     arrives(
@@ -45,8 +45,8 @@ pub(super) const CASES: &[Case] = &[
         RecursiveCte,
         "hr.badge",
         "a_column_outside_the_recursion_is_not",
-        "WITH RECURSIVE w AS (SELECT id FROM t.plain WHERE id = 1 \
-           UNION ALL SELECT s.id FROM t.staff AS s JOIN w ON s.boss = w.id) SELECT id FROM w",
+        "WITH RECURSIVE w AS (SELECT id, 1 AS n FROM t.plain WHERE id = 1 \
+           UNION ALL SELECT s.id, n + 1 FROM t.staff AS s JOIN w ON s.boss = w.id WHERE n < 4) SELECT id FROM w",
         "id: d{hr.id public} | rows{hr.boss hr.id public}",
     ),
     arrives(
