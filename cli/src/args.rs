@@ -115,7 +115,7 @@ pub(crate) struct SqlArgs {
 pub(crate) struct PipelineArgs {
     /// The pipeline file
     pub(crate) file: PathBuf,
-    /// Give a parameter a value; may be repeated
+    /// Give a parameter a value; may be repeated, and the last one of a name counts
     #[arg(short, long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
     pub(crate) parameters: Vec<(String, String)>,
 }

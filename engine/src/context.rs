@@ -33,7 +33,10 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    pub(crate) fn new(settings: &Settings, spill: &Path) -> Result<Self, EngineError> {
+    pub(crate) fn new(settings: &Settings, spill: Option<&Path>) -> Result<Self, EngineError> {
+        // What cannot be written cannot be spilled to; the system's own folder for such things will do.
+        let spill = spill
+            .map_or(DiskManagerMode::OsTmpDirectory, |folder| DiskManagerMode::Directories(vec![folder.to_path_buf()]));
         let mut config = SessionConfig::new().with_information_schema(false);
         if settings.target_partitions > 0 {
             config = config.with_target_partitions(settings.target_partitions);
@@ -41,9 +44,7 @@ impl Context {
         let memory = settings.memory_limit_mb.max(16) * 1024 * 1024;
         let runtime = RuntimeEnvBuilder::new()
             .with_memory_pool(Arc::new(FairSpillPool::new(memory)))
-            .with_disk_manager_builder(
-                DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![spill.to_path_buf()])),
-            )
+            .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(spill))
             .build_arc()
             .map_err(|error| crate::redact::redact(&error, &[]))?;
         let state = SessionStateBuilder::new_with_default_features()

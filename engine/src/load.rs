@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use futures::future::BoxFuture;
 use sluice_catalog::{CatalogError, CatalogSnapshot, Contents, TableRequest, TableSnapshot};
 use sluice_model::{Subject, TableAction, TableName};
 use sluice_planner::{
@@ -85,7 +86,9 @@ impl Session {
             if wanted.is_empty() {
                 break;
             }
-            let found = self.open_tables(wanted, &subject, &authorizer).await?;
+            // Boxed, so that callers several futures further out can still be seen to be `Send`.
+            let opening: BoxFuture<'_, _> = Box::pin(self.open_tables(wanted, &subject, &authorizer));
+            let found = opening.await?;
             wanted = found
                 .iter()
                 .filter_map(|(_, table)| match &table.contents {

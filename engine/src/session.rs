@@ -112,9 +112,17 @@ impl Engine {
     pub async fn open(dir: &Path) -> Result<Self, EngineError> {
         let home = Home::open(dir)?;
         let catalog = Catalog::open(&home.catalog()).await?;
-        let context = Context::new(home.settings(), &home.spill())?;
+        let spill = home.spill();
+        let context = Context::new(home.settings(), (!catalog.is_read_only()).then_some(spill.as_path()))?;
         let functions = context.functions();
-        Ok(Self(Arc::new(Opened { home, catalog, context, functions, remembered: Mutex::default(), policies: Mutex::default() })))
+        Ok(Self(Arc::new(Opened {
+            home,
+            catalog,
+            context,
+            functions,
+            remembered: Mutex::default(),
+            policies: Mutex::default(),
+        })))
     }
 
     /// The catalog. It decides nothing: whoever asks it must have decided.

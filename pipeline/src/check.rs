@@ -98,7 +98,7 @@ impl fmt::Display for Checked {
     }
 }
 
-/// Takes every decision that [`crate::run`] would take, and runs nothing.
+/// Takes every decision that [`crate::run()`] would take, and runs nothing.
 ///
 /// Stages are planned in their order, each over the tables of the others as they will be. One that is refused keeps
 /// only those from being checked that depend on it.
@@ -125,7 +125,7 @@ pub(crate) async fn setting(
     })
 }
 
-/// [`check`] for a session that was admitted.
+/// [`check()`] for a session that was admitted.
 ///
 /// The names in the file do not show what a view of the catalog reads. Where one turns out to read a table that the
 /// pipeline writes, the order gets that need too, and everything is planned again in the new order.
@@ -204,6 +204,7 @@ fn cycle_error(cycle: &Cycle, pipeline: &Pipeline) -> PipelineError {
     let stages: Vec<_> = cycle.0.iter().map(|stage| &pipeline.stages()[*stage]).collect();
     PipelineError::Cycle {
         names: stages.iter().map(|stage| stage.name().to_string()).collect(),
+        through_catalog: true,
         span: stages.first().map(|stage| stage.span()).unwrap_or_default(),
     }
 }

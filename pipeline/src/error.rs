@@ -1,6 +1,6 @@
 //! Why a pipeline cannot be read, checked or run.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use sluice_catalog::CatalogError;
 use sluice_engine::EngineError;
@@ -87,10 +87,12 @@ pub enum PipelineError {
         span: SourceSpan,
     },
     /// Stages that come each after the other.
-    #[error("the stages form a cycle: {}", arrows(.names))]
+    #[error("the stages form a cycle{}: {}", if *.through_catalog { " through views of the catalog" } else { "" }, arrows(.names))]
     Cycle {
-        /// Stages and views, each read by the next one and the last one by the first.
+        /// Stages and temporary views, each read by the next one and the last one by the first.
         names: Vec<String>,
+        /// Whether views of the catalog stand between some of them.
+        through_catalog: bool,
         /// Where one of them stands.
         span: SourceSpan,
     },
@@ -141,51 +143,6 @@ pub enum PipelineError {
     /// The catalog refused something that is no stage. A run that ends so is taken up again by the next one.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
-}
-
-/// Why a stage failed while the pipeline ran.
-#[derive(Debug, thiserror::Error)]
-pub enum StageFailure {
-    /// The engine could not run it, or an expectation does not hold.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
-    /// The run's time was over.
-    #[error("it was stopped: the run's timeout of {} was over", humantime(*.timeout))]
-    TimedOut {
-        /// The run's timeout.
-        timeout: Duration,
-    },
-    /// The code that ran it panicked.
-    #[error("internal error: the stage broke off")]
-    BrokeOff,
-}
-
-impl StageFailure {
-    /// Whose move it is.
-    pub fn class(&self) -> ErrorClass {
-        match self {
-            Self::Engine(error) => error.class(),
-            Self::TimedOut { .. } => ErrorClass::Unavailable,
-            Self::BrokeOff => ErrorClass::Bug,
-        }
-    }
-
-    /// What would help, where that is known.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Engine(error) => error.hint(),
-            Self::TimedOut { .. } => Some("give the pipeline a longer `timeout` in its header".to_owned()),
-            Self::BrokeOff => None,
-        }
-    }
-
-    /// Everything that policy refused.
-    pub fn denials(&self) -> &[Denial] {
-        match self {
-            Self::Engine(error) => error.denials(),
-            Self::TimedOut { .. } | Self::BrokeOff => &[],
-        }
-    }
 }
 
 impl PipelineError {
@@ -317,29 +274,9 @@ fn first_failure(summary: &Summary) -> String {
     summary.failures().next().map(|(stage, failure)| format!(": stage `{stage}`: {failure}")).unwrap_or_default()
 }
 
-/// A duration in the largest unit of the file's notation that holds it exactly.
-fn humantime(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    let whole = [(86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")]
-        .into_iter()
-        .find(|(unit, _)| seconds >= *unit && seconds.is_multiple_of(*unit) && duration.subsec_nanos() == 0);
-    match whole {
-        Some((unit, letter)) => format!("{}{letter}", seconds / unit),
-        None => format!("{}ms", duration.as_millis()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn durations_are_written_as_in_a_file() {
-        assert_eq!(humantime(Duration::from_secs(3_600)), "1h");
-        assert_eq!(humantime(Duration::from_secs(90)), "90s");
-        assert_eq!(humantime(Duration::from_secs(1_800)), "30m");
-        assert_eq!(humantime(Duration::from_millis(1_500)), "1500ms");
-    }
 
     #[test]
     fn a_denial_is_graver_than_a_mistake_and_a_bug_than_both() {

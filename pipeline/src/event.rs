@@ -49,7 +49,7 @@ pub enum Event {
     StageFinished {
         /// The stage.
         stage: Arc<str>,
-        /// How many rows were written; `None` where that is withheld, or was known only to an earlier attempt.
+        /// How many rows were written; `None` where that is withheld, or an earlier attempt did not come to record it.
         rows: Option<u64>,
         /// The table's version.
         version: u64,

@@ -89,7 +89,7 @@ impl<'a> Views<'a> {
             {
                 // Told in the direction of the data: a view is fed by what it reads.
                 let names = via[start..].iter().rev().map(|name| quote_identifier(name)).collect();
-                return Err(PipelineError::Cycle { names, span: view.span });
+                return Err(PipelineError::Cycle { names, through_catalog: false, span: view.span });
             }
             if names.relations.contains(&relation) {
                 continue;
@@ -196,7 +196,7 @@ fn cycle_error(cycle: &Cycle, stages: &[(&StageStatement, Names)]) -> PipelineEr
         told.extend(read.into_iter().flat_map(|(_, via)| via.iter().rev()).map(|view| quote_identifier(view)));
     }
     let span = cycle.0.first().map(|stage| stages[*stage].0.span).unwrap_or_default();
-    PipelineError::Cycle { names: told, span }
+    PipelineError::Cycle { names: told, through_catalog: false, span }
 }
 
 fn line(source: &SourceText, statement: &StageStatement) -> usize {

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// A pipeline file that hangs together: every name in it stands for one thing, no table is written twice, and the
-/// stages have an order. Whether what it reads exists and may be read is for [`crate::check`] to say.
+/// stages have an order. Whether what it reads exists and may be read is for [`crate::check()`] to say.
 #[derive(Debug, Clone)]
 pub struct Pipeline {
     text: Arc<str>,

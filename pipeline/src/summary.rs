@@ -46,7 +46,7 @@ pub enum StageResult {
 pub enum Skipped {
     /// What it needs was not written.
     DependsOn(Vec<Arc<str>>),
-    /// Another stage had failed, and nothing new is started then.
+    /// Another stage had failed or the time was over, and nothing new is started then.
     RunEnding,
 }
 

@@ -449,6 +449,10 @@ fn adopted_labels(
             if stands || (new.flow != Flow::Direct && on_rows(&new.tag)) {
                 continue;
             }
+            // `public` restricts nobody, so a stricter column need not carry it.
+            if is_classified && new.tag == Tag::public() {
+                continue;
+            }
             if is_classified {
                 denials.push(lacking(&name, &new.tag, surroundings));
             } else {

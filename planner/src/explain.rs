@@ -191,7 +191,9 @@ impl<'a> Explainer<'a> {
         let mut node = Some(&self.labeled.bound.plan);
         while let Some(plan) = node {
             if let LogicalPlan::TableScan(scan) = plan {
-                if let Some(found) = self.source(scan, element, decisions) {
+                // Nothing made the rows depend on a column here, so they came that way.
+                let as_rows = place.flow == Flow::Row && steps.len() == 1;
+                if let Some(found) = self.source(scan, element, as_rows, decisions) {
                     source = found;
                 }
                 break;
@@ -211,7 +213,13 @@ impl<'a> Explainer<'a> {
         (source, steps)
     }
 
-    fn source(&self, scan: &TableScan, element: &Element, decisions: &mut Decisions<'_>) -> Option<ColumnOrRows> {
+    fn source(
+        &self,
+        scan: &TableScan,
+        element: &Element,
+        as_rows: bool,
+        decisions: &mut Decisions<'_>,
+    ) -> Option<ColumnOrRows> {
         let source = scan.source.downcast_ref::<GovernedSource>()?;
         let table = source.table();
         if let Some(view) = source.via().first() {
@@ -225,6 +233,9 @@ impl<'a> Explainer<'a> {
         };
         let itself =
             |column: &str| element.tag == Tag::unclassified() && element.origin == Origin::column(&table.name, column);
+        if as_rows && carries(&table.row_tags) {
+            return Some(ColumnOrRows::Rows(table.name.clone()));
+        }
         let column = table
             .columns
             .iter()

@@ -24,11 +24,11 @@ pub(super) fn draw(failure: &Failure, layout: &Layout) -> String {
     let renderer = if layout.colored { Renderer::styled() } else { Renderer::plain() };
     let width = layout.width.map_or(DEFAULT_TERM_WIDTH, usize::from);
     let renderer = renderer.decor_style(DecorStyle::Ascii).term_width(width);
-    let blocks: Vec<_> = problems(failure).iter().map(|problem| renderer.render(&[block(problem)])).collect();
+    let blocks: Vec<_> = problems(failure).iter().map(|problem| renderer.render(&[block(problem, width)])).collect();
     blocks.join("\n\n")
 }
 
-fn block<'a>(problem: &'a Problem<'_>) -> Group<'a> {
+fn block<'a>(problem: &'a Problem<'_>, width: usize) -> Group<'a> {
     let title = Level::ERROR.primary_title(&*problem.message);
     let group = match &problem.place {
         Some((script, place)) => {
@@ -39,7 +39,8 @@ fn block<'a>(problem: &'a Problem<'_>) -> Group<'a> {
         None => Group::with_title(title),
     };
     let stage = problem.stage.map(|stage| note("stage", stage.to_string()));
-    let path = problem.denial.filter(|denial| !denial.path.is_empty()).map(|denial| note("path", arrows(denial)));
+    let path =
+        problem.denial.filter(|denial| !denial.path.is_empty()).map(|denial| note("path", arrows(&denial.path, width)));
     let policies = problem
         .denial
         .filter(|denial| !denial.policies.is_empty())
@@ -57,8 +58,11 @@ fn label(denial: &Denial) -> Option<String> {
     }
 }
 
-fn arrows(denial: &Denial) -> String {
-    denial.path.join(" → ")
+/// The steps of a path on one line, or a line each where they do not fit.
+fn arrows(path: &[String], width: usize) -> String {
+    let line = path.join(" → ");
+    // What stands before a note's text takes up to a dozen characters.
+    if line.chars().count() + 12 <= width { line } else { path.join("\n→ ") }
 }
 
 fn note(name: &'static str, text: String) -> Message<'static> {
@@ -102,6 +106,13 @@ error: column `census.adult.sex` carries `special_category.sex`, and `ana` has n
   = path: census.adult.sex → result column sex
   = help: leave it out",
         );
+    }
+
+    #[test]
+    fn a_path_that_does_not_fit_takes_a_line_for_each_step() {
+        let path = ["census.adult.race", "filter on race", "result column age"].map(str::to_owned);
+        assert_eq!(arrows(&path, 80), "census.adult.race → filter on race → result column age");
+        assert_eq!(arrows(&path, 60), "census.adult.race\n→ filter on race\n→ result column age");
     }
 
     #[test]

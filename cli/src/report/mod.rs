@@ -5,7 +5,11 @@ mod json;
 mod place;
 mod problem;
 
-use crate::{args::Format, failure::Failure, screen::Screen};
+use crate::{
+    args::Format,
+    failure::{CliError, Failure},
+    screen::Screen,
+};
 
 /// Writes `failure` to standard error: drawn under the text that it stands in, or as one JSON object where results
 /// are JSON.
@@ -16,6 +20,10 @@ pub(crate) fn report(failure: &Failure, screen: &mut Screen) {
             draw::draw(failure, &draw::Layout { colored: screen.color_errors(), width: screen.error_width() })
         }
     };
+    if matches!(failure.error, CliError::Interrupted) && screen.errors_are_terminal() {
+        // The terminal has just shown the key, and stands behind it.
+        screen.say("");
+    }
     screen.say(&text);
 }
 

@@ -89,6 +89,12 @@ fn columns(
     let surroundings = loaded.surroundings(&outside);
     let mut decisions = Decisions::new(&loaded.authorizer, &loaded.subject);
     let bound = bind::bind(query, versions, &surroundings, &mut decisions)?;
+    if bound.relations().iter().any(|relation| relation.table.name == *name) {
+        return Err(EngineError::invalid(
+            format!("view `{name}` would read itself, through another view"),
+            "break the circle: let one of the views read tables",
+        ));
+    }
     authorize_definition(&bound, schema, name, &surroundings, &mut decisions)?;
     let labeled = label::label(bound)?;
     let fields = labeled.bound().plan().schema().fields();

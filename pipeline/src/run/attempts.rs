@@ -47,8 +47,12 @@ pub(super) async fn run_stage(
         attempt += 1;
         record = work.journal.begin_stage(&record).await?;
         let error = match attempt_stage(&work, at, &told).await {
-            Ok(outcome) => {
+            Ok(mut outcome) => {
                 work.journal.commit_stage(&before, record, &outcome).await?;
+                if outcome.already_committed {
+                    // Known to the attempt that wrote them, and to this one from the record.
+                    outcome.rows = before.rows;
+                }
                 break StageResult::Committed(outcome);
             }
             Err(error) => error,

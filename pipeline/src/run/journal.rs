@@ -9,6 +9,10 @@ use uuid::Uuid;
 
 use crate::{Arguments, Pipeline};
 
+/// For how long after its beginning an unfinished run is taken up. What it had committed is not run again, so an
+/// older one would mix tables of different days.
+const TAKEN_UP_WITHIN_MS: i64 = 24 * 60 * 60 * 1_000;
+
 /// A run that is going on, on record.
 #[derive(Debug)]
 pub(super) struct Journal {
@@ -34,7 +38,10 @@ impl Journal {
         if let Some(run) = catalog.unfinished_run(pipeline.name(), &digest, &params, principal).await?
             && let Some((run, stages)) = catalog.run(&run.id).await?
         {
-            return Ok((Self { catalog, run: run.id, resumed: true }, stages));
+            if now_ms() - run.started_at_ms <= TAKEN_UP_WITHIN_MS {
+                return Ok((Self { catalog, run: run.id, resumed: true }, stages));
+            }
+            catalog.finish_run(&run.id, RunStatus::Failed).await?;
         }
         let run = RunRecord {
             id: Uuid::now_v7().to_string().into(),

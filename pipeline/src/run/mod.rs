@@ -31,8 +31,8 @@ const DEFAULT_WAIT: Duration = Duration::from_secs(600);
 ///
 /// Nothing runs before every stage is checked. Two runs of one pipeline never overlap, whichever processes they are
 /// in: the second waits for the first, at most for the file's timeout. A run whose process died is taken up by the
-/// next one with the same file, arguments and principal: it keeps its id, and the stages that it had committed are
-/// not run again.
+/// next one with the same file, arguments and principal, within a day: it keeps its id, and the stages that it had
+/// committed are not run again.
 ///
 /// The file's timeout begins with the first stage. When it is over, the stages that are running are stopped before
 /// they commit.
@@ -104,4 +104,18 @@ fn record(session: &Session, pipeline: &Pipeline) -> PipelineRecord {
 
 fn elapsed_ms(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Holds if it compiles: whoever serves many sessions spawns their runs.
+    #[test]
+    fn a_run_can_move_between_threads() {
+        fn is_send<T: Send>(_: T) {}
+        let _ = |session: &Session, pipeline: &Pipeline, arguments: &Arguments| {
+            is_send(run(session, pipeline, arguments, &|_| {}));
+        };
+    }
 }

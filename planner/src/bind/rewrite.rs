@@ -149,15 +149,20 @@ fn side(factor: &ast::TableFactor) -> Result<Side, PlanError> {
         ast::TableFactor::Derived { alias, .. } => (alias.take(), None),
         other => return Err(PlanError::invalid(format!("MERGE cannot read from `{other}`"))),
     };
+    let renamed: Vec<String> = alias
+        .iter()
+        .flat_map(|alias| &alias.columns)
+        .map(|column| quote_identifier(&fold_ident(&column.name)))
+        .collect();
     let alias = match (alias, name) {
         (Some(alias), _) => fold_ident(&alias.name),
         (None, Some(name)) => name,
         (None, None) => return Err(PlanError::invalid("give the query in MERGE … USING a name with AS")),
     };
-    let relation = if matches!(factor, ast::TableFactor::Derived { .. }) {
-        format!("{factor} AS \"rows of source\"")
-    } else {
-        factor.to_string()
+    let relation = match (&factor, renamed.as_slice()) {
+        (ast::TableFactor::Table { .. }, []) => factor.to_string(),
+        (_, []) => format!("{factor} AS \"rows of source\""),
+        (_, columns) => format!("{factor} AS \"rows of source\" ({})", columns.join(", ")),
     };
     Ok(Side { relation, alias: quote_identifier(&alias) })
 }

@@ -55,11 +55,7 @@ impl<R: Reading> Labeller<R> {
         }
     }
 
-    fn aggregate_function(
-        &mut self,
-        function: &AggregateFunction,
-        scope: Input<'_>,
-    ) -> Result<ColumnLabel, PlanError> {
+    fn aggregate_function(&mut self, function: &AggregateFunction, scope: Input<'_>) -> Result<ColumnLabel, PlanError> {
         let params = &function.params;
         let mut value = ColumnLabel::default();
         let arguments = self.exprs(&params.args, scope)?;

@@ -19,9 +19,7 @@ impl<R: Reading> Labeller<R> {
             // with the container that they come from.
             Expr::Literal(..) | Expr::Placeholder(_) | Expr::LambdaVariable(_) => Ok(ColumnLabel::default()),
             Expr::BinaryExpr(BinaryExpr { left, right, .. }) => self.scalar([left.as_ref(), right.as_ref()], input),
-            Expr::Like(like) | Expr::SimilarTo(like) => {
-                self.scalar([like.expr.as_ref(), like.pattern.as_ref()], input)
-            }
+            Expr::Like(like) | Expr::SimilarTo(like) => self.scalar([like.expr.as_ref(), like.pattern.as_ref()], input),
             Expr::Not(inner)
             | Expr::IsNotNull(inner)
             | Expr::IsNull(inner)

@@ -61,10 +61,8 @@ impl<R: Reading> Labeller<R> {
 
     /// The right side sees the left one's columns where it is `LATERAL`.
     fn right_side(&mut self, join: &Join, left: &RelationLabel) -> Result<RelationLabel, PlanError> {
-        let is_lateral = join
-            .right
-            .exists(|node| Ok(matches!(node, LogicalPlan::Subquery(_))))
-            .map_err(PlanError::from_binding)?;
+        let is_lateral =
+            join.right.exists(|node| Ok(matches!(node, LogicalPlan::Subquery(_)))).map_err(PlanError::from_binding)?;
         if is_lateral {
             return self.inside(Input::one(join.left.schema(), left), |labeller| labeller.relation(&join.right));
         }

@@ -43,7 +43,8 @@ impl<R: Reading> Labeller<R> {
                 found.get_or_insert_with(ColumnLabel::default).join(label);
             }
         }
-        let label = found.ok_or_else(|| PlanError::Bug(format!("the correlated column `{column}` refers to nothing")))?;
+        let label =
+            found.ok_or_else(|| PlanError::Bug(format!("the correlated column `{column}` refers to nothing")))?;
         Ok(if self.on(Rule::LateralScope) { label } else { ColumnLabel::default() })
     }
 }

@@ -20,9 +20,8 @@ impl<R: Reading> Labeller<R> {
         };
         // The binder hands no predicates to a scan; should it begin to, they must count.
         if !scan.filters.is_empty() {
-            let schema =
-                DFSchema::try_from_qualified_schema(scan.table_name.clone(), scan.source.schema().as_ref())
-                    .map_err(PlanError::from_binding)?;
+            let schema = DFSchema::try_from_qualified_schema(scan.table_name.clone(), scan.source.schema().as_ref())
+                .map_err(PlanError::from_binding)?;
             let predicates = self.exprs(&scan.filters, Input::one(&schema, &label))?;
             label.rows.join(&self.via(&predicates.all(), Via::Filter));
         }

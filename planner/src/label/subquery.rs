@@ -26,11 +26,7 @@ struct BooleanRules {
 }
 
 impl<R: Reading> Labeller<R> {
-    pub(super) fn scalar_subquery(
-        &mut self,
-        subquery: &Subquery,
-        input: Input<'_>,
-    ) -> Result<ColumnLabel, PlanError> {
+    pub(super) fn scalar_subquery(&mut self, subquery: &Subquery, input: Input<'_>) -> Result<ColumnLabel, PlanError> {
         let Inner { relation, correlated } = self.subquery(subquery, input)?;
         let mut value = ColumnLabel::default();
         if self.on(Rule::ScalarSubqueryValue) {
@@ -54,25 +50,17 @@ impl<R: Reading> Labeller<R> {
     }
 
     pub(super) fn exists(&mut self, exists: &Exists, input: Input<'_>) -> Result<ColumnLabel, PlanError> {
-        let rules =
-            BooleanRules { compared: None, rows: Rule::ExistsRows, correlation: Rule::ExistsCorrelation };
+        let rules = BooleanRules { compared: None, rows: Rule::ExistsRows, correlation: Rule::ExistsCorrelation };
         self.boolean_subquery(None, &exists.subquery, input, &rules)
     }
 
     pub(super) fn in_subquery(&mut self, test: &InSubquery, input: Input<'_>) -> Result<ColumnLabel, PlanError> {
-        let rules = BooleanRules {
-            compared: Some(Rule::InCompared),
-            rows: Rule::InRows,
-            correlation: Rule::InCorrelation,
-        };
+        let rules =
+            BooleanRules { compared: Some(Rule::InCompared), rows: Rule::InRows, correlation: Rule::InCorrelation };
         self.boolean_subquery(Some(&test.expr), &test.subquery, input, &rules)
     }
 
-    pub(super) fn set_comparison(
-        &mut self,
-        test: &SetComparison,
-        input: Input<'_>,
-    ) -> Result<ColumnLabel, PlanError> {
+    pub(super) fn set_comparison(&mut self, test: &SetComparison, input: Input<'_>) -> Result<ColumnLabel, PlanError> {
         let rules = BooleanRules {
             compared: Some(Rule::QuantifiedCompared),
             rows: Rule::QuantifiedRows,

@@ -59,7 +59,9 @@ fn dependencies_run_one_way() {
     }
     for (name, never) in NEVER {
         let uses = &found[*name];
-        wrong.extend(uses.iter().filter(|used| never.contains(&used.as_str())).map(|used| format!("{name} uses {used}")));
+        wrong.extend(
+            uses.iter().filter(|used| never.contains(&used.as_str())).map(|used| format!("{name} uses {used}")),
+        );
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }

@@ -146,9 +146,14 @@ async fn storing_does_not_launder() {
     home.ok("bot", "CREATE TABLE lab.d (z VARCHAR); INSERT INTO lab.d SELECT z FROM lab.c").await;
     home.ok("bot", "CREATE TABLE lab.e AS SELECT CASE WHEN z = 'A' THEN 1 ELSE 0 END AS n FROM lab.d").await;
     home.ok("bot", "CREATE TABLE lab.f AS SELECT sum(n) AS n FROM lab.e").await;
-    for text in
-        ["SELECT x FROM lab.a", "SELECT y FROM lab.b", "SELECT z FROM lab.c", "SELECT z FROM lab.d", "SELECT n FROM lab.e", "SELECT n FROM lab.f"]
-    {
+    for text in [
+        "SELECT x FROM lab.a",
+        "SELECT y FROM lab.b",
+        "SELECT z FROM lab.c",
+        "SELECT z FROM lab.d",
+        "SELECT n FROM lab.e",
+        "SELECT n FROM lab.f",
+    ] {
         let refused = home.denied("ana", text).await;
         assert!(refused.iter().any(|line| line.contains("special.race READ")), "{text}: {refused:?}");
     }

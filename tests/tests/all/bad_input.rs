@@ -91,7 +91,8 @@ fn damaged_files_are_named_by_their_table() {
         "sql",
         "-c",
         "CREATE EXTERNAL TABLE census.broken STORED AS PARQUET LOCATION 'broken.parquet';
-         SET TAG ON COLUMNS census.broken (education public, age public)",
+         SET TAG ON COLUMNS census.broken (education public, age public);
+         APPROVE TABLE census.broken FOR EXPERIMENT",
     ]);
     home.ok(&["sql", "-c", "SELECT max(education) FROM census.broken"]);
     let middle = bytes.len() / 2;
@@ -158,7 +159,8 @@ fn a_home_made_by_a_newer_version_is_refused() {
 #[test]
 fn what_is_not_a_home_is_said_not_to_be_one() {
     let dir = tempfile::tempdir().unwrap();
-    let output = crate::process::sluice().arg("--home").arg(dir.path()).args(["sql", "-c", "SELECT 1"]).output().unwrap();
+    let output =
+        crate::process::sluice().arg("--home").arg(dir.path()).args(["sql", "-c", "SELECT 1"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("sluice init"), "{}", stderr(&output));
     let home = Home::new();

@@ -1,10 +1,6 @@
 //! A run that is killed at any moment, and taken up again, ends with the tables of an undisturbed run.
 
-use std::{
-    collections::BTreeMap,
-    process::Stdio,
-    time::Instant,
-};
+use std::{collections::BTreeMap, process::Stdio, time::Instant};
 
 use crate::process::{Home, datasets};
 
@@ -28,7 +24,8 @@ fn tables(home: &Home) -> BTreeMap<String, (Vec<String>, String, usize)> {
 
 fn home() -> Home {
     let home = Home::census();
-    let grants = ["personal", "special_category", "unclassified"].map(|tag| format!("GRANT READ ON TAG {tag} TO USER root;"));
+    let grants =
+        ["personal", "special_category", "unclassified"].map(|tag| format!("GRANT READ ON TAG {tag} TO USER root;"));
     home.ok(&["sql", "-c", &grants.concat()]);
     home.ok(&["sql", "-c", "GRANT SELECT ON SCHEMA income TO USER root"]);
     home
@@ -58,11 +55,15 @@ fn a_run_that_is_killed_at_ten_moments_ends_with_the_same_tables() {
         home.ok(&run);
         let got = tables(&home);
         for (name, (rows, tags, commits)) in &expected {
-            let (got_rows, got_tags, got_commits) = got.get(name).unwrap_or_else(|| panic!("moment {moment}: {name} is missing"));
+            let (got_rows, got_tags, got_commits) =
+                got.get(name).unwrap_or_else(|| panic!("moment {moment}: {name} is missing"));
             assert_eq!(rows, got_rows, "moment {moment}: the rows of {name}");
             assert_eq!(tags, got_tags, "moment {moment}: the tags of {name}");
             // A run that had ended before it was killed is a second run.
-            assert!(*got_commits == *commits || interrupted < moment, "moment {moment}: {name} has {got_commits} commits");
+            assert!(
+                *got_commits == *commits || interrupted < moment,
+                "moment {moment}: {name} has {got_commits} commits"
+            );
         }
         assert_eq!(expected.len(), got.len(), "moment {moment}: {:?}", got.keys());
     }

@@ -23,7 +23,10 @@ async fn home() -> TestHome {
 async fn production_reads_no_experiment_table() {
     let home = home().await;
     let error = home.run_in("ana", Production, "SELECT city FROM crm.people").await.unwrap_err();
-    assert_eq!(refusals(&error), ["SELECT on `crm.people`, which is in domain experiment, is refused in domain production"]);
+    assert_eq!(
+        refusals(&error),
+        ["SELECT on `crm.people`, which is in domain experiment, is refused in domain production"]
+    );
     assert_eq!(home.run_in("ana", Production, "SELECT n FROM prod.live").await.unwrap(), ["1", "2"]);
 }
 

@@ -24,22 +24,19 @@ const MATRIX: &[(&str, [&str; 5])] = &[
     ),
     ("SELECT DISTINCT city FROM crm.people", ["ok", "ok", "ok", HIDDEN, "ok"]),
     ("SELECT DISTINCT city, race FROM crm.people", [RACE_BOTH, READ_RACE, "ok", HIDDEN, RACE_BOTH]),
-    (
-        "SELECT o.item FROM crm.orders o JOIN crm.people p ON o.person_id = p.id",
-        [USE_IDS, "ok", "ok", HIDDEN, USE_IDS],
-    ),
+    ("SELECT o.item FROM crm.orders o JOIN crm.people p ON o.person_id = p.id", [USE_IDS, "ok", "ok", HIDDEN, USE_IDS]),
     ("SELECT a.city FROM crm.people a JOIN crm.people b USING (race)", [USE_RACE, "ok", "ok", HIDDEN, USE_RACE]),
     ("SELECT weight FROM crm.people", [READ_WEIGHT, READ_WEIGHT, READ_WEIGHT, HIDDEN, READ_WEIGHT]),
     ("SELECT city FROM crm.people WHERE weight > 2", [USE_WEIGHT, USE_WEIGHT, USE_WEIGHT, HIDDEN, USE_WEIGHT]),
     ("SELECT * FROM crm.people", [STAR, STAR, READ_WEIGHT, HIDDEN, STAR_ADMIN]),
     ("SELECT count(*) FROM crm.people", ["ok", "ok", "ok", HIDDEN, "ok"]),
     ("SELECT 1", ["ok", "ok", "ok", "ok", "ok"]),
-    ("SELECT city FROM crm.people UNION ALL SELECT race FROM crm.people", [READ_RACE, READ_RACE, "ok", HIDDEN, READ_RACE]),
-    ("SELECT city FROM crm.people EXCEPT SELECT race FROM crm.people", [USE_RACE, "ok", "ok", HIDDEN, USE_RACE]),
     (
-        "SELECT (SELECT max(race) FROM crm.people) FROM crm.people",
+        "SELECT city FROM crm.people UNION ALL SELECT race FROM crm.people",
         [READ_RACE, READ_RACE, "ok", HIDDEN, READ_RACE],
     ),
+    ("SELECT city FROM crm.people EXCEPT SELECT race FROM crm.people", [USE_RACE, "ok", "ok", HIDDEN, USE_RACE]),
+    ("SELECT (SELECT max(race) FROM crm.people) FROM crm.people", [READ_RACE, READ_RACE, "ok", HIDDEN, READ_RACE]),
 ];
 
 const HIDDEN: &str = "table `crm.people` does not exist or is not visible";
@@ -131,7 +128,9 @@ async fn indirect_flows_of_audited_tags_pass_and_are_recorded() {
 #[tokio::test(flavor = "multi_thread")]
 async fn explain_governance_answers_for_a_query_that_is_refused() {
     let home = TestHome::new().await;
-    let rows = home.ok("ana", "EXPLAIN GOVERNANCE SELECT city, max(race) AS r FROM crm.people WHERE age > 30 GROUP BY city").await;
+    let rows = home
+        .ok("ana", "EXPLAIN GOVERNANCE SELECT city, max(race) AS r FROM crm.people WHERE age > 30 GROUP BY city")
+        .await;
     let has = |wanted: &str| assert!(rows.iter().any(|row| row.starts_with(wanted)), "{wanted}\n{rows:#?}");
     has("city|public|direct|crm.people.city|READ|allow|grant:");
     has("r|special.race|direct|crm.people.race|READ|deny||crm.people.race → aggregate over race");

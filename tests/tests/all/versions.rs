@@ -24,7 +24,8 @@ async fn versions_are_asked_for_by_number_and_by_time() {
     assert_eq!(home.ok("ana", "SELECT count(*) FROM lab.t").await, ["2"]);
     assert_eq!(home.ok("ana", "SELECT count(*) FROM lab.t VERSION AS OF 0 AS old").await, ["1"]);
     assert_eq!(
-        home.ok("ana", "SELECT n.x FROM lab.t n LEFT JOIN lab.t VERSION AS OF 0 o ON n.x = o.x WHERE o.x IS NULL").await,
+        home.ok("ana", "SELECT n.x FROM lab.t n LEFT JOIN lab.t VERSION AS OF 0 o ON n.x = o.x WHERE o.x IS NULL")
+            .await,
         ["2"]
     );
     let later = chrono::Utc::now() + chrono::TimeDelta::hours(1);

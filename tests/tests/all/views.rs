@@ -28,7 +28,10 @@ async fn a_reader_needs_nothing_on_what_lies_behind_a_view_but_its_tags() {
     let home = home().await;
     home.ok(ADMIN, "GRANT SELECT ON TABLE lab.v TO USER eve; GRANT USE ON TAG personal TO USER eve").await;
     assert_eq!(home.ok("eve", "SELECT city FROM lab.v ORDER BY city").await, ["Kiel", "Rome", "Rome"]);
-    assert_eq!(home.error("eve", "SELECT city FROM crm.people").await, "table `crm.people` does not exist or is not visible");
+    assert_eq!(
+        home.error("eve", "SELECT city FROM crm.people").await,
+        "table `crm.people` does not exist or is not visible"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -44,15 +47,24 @@ async fn a_denial_behind_a_view_does_not_name_what_may_not_be_known() {
     assert!(why.iter().all(|row| !row.contains("crm")), "{why:#?}");
     home.ok(ADMIN, "GRANT USE ON TAG personal TO USER eve").await;
     let plan = home.ok("eve", "EXPLAIN SELECT city FROM lab.v").await;
-    assert!(plan.iter().any(|line| line.contains("View: lab.v")) && plan.iter().all(|line| !line.contains("crm")), "{plan:#?}");
+    assert!(
+        plan.iter().any(|line| line.contains("View: lab.v")) && plan.iter().all(|line| !line.contains("crm")),
+        "{plan:#?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_view_stops_answering_when_its_owner_loses_what_it_reads() {
     let home = home().await;
     home.ok(ADMIN, "REVOKE SELECT ON SCHEMA crm FROM SERVICE bot").await;
-    assert_eq!(home.denied("ana", "SELECT city FROM lab.v").await, ["the owner of view `lab.v` has no SELECT on what it reads"]);
-    assert_eq!(home.denied("rae", "SELECT n FROM lab.w").await, ["the owner of view `lab.w` has no SELECT on what it reads"]);
+    assert_eq!(
+        home.denied("ana", "SELECT city FROM lab.v").await,
+        ["the owner of view `lab.v` has no SELECT on what it reads"]
+    );
+    assert_eq!(
+        home.denied("rae", "SELECT n FROM lab.w").await,
+        ["the owner of view `lab.w` has no SELECT on what it reads"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

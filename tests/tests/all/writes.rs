@@ -2,7 +2,8 @@
 
 use crate::support::{ADMIN, TestHome};
 
-const COPY: &str = "CREATE TABLE lab.copy AS SELECT id, race, city, age + 1 AS next_age, weight FROM crm.people WHERE age > 30";
+const COPY: &str =
+    "CREATE TABLE lab.copy AS SELECT id, race, city, age + 1 AS next_age, weight FROM crm.people WHERE age > 30";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_made_by_a_query_carries_the_tags_of_what_it_was_made_of() {
@@ -20,7 +21,10 @@ async fn a_table_made_by_a_query_carries_the_tags_of_what_it_was_made_of() {
             "|personal.age|row|propagated|crm.people.age",
         ]
     );
-    assert_eq!(home.denied("bot", "SELECT race FROM lab.copy").await, ["lab.copy (rows) personal.age USE", "lab.copy.race special.race READ"]);
+    assert_eq!(
+        home.denied("bot", "SELECT race FROM lab.copy").await,
+        ["lab.copy (rows) personal.age USE", "lab.copy.race special.race READ"]
+    );
     assert_eq!(home.denied("ana", "SELECT race FROM lab.copy").await, ["lab.copy.race special.race READ"]);
     assert_eq!(home.ok("ana", "SELECT city FROM lab.copy ORDER BY next_age").await, ["Kiel", "Rome", "Rome"]);
 }
@@ -84,7 +88,10 @@ async fn an_insert_into_a_classified_column_needs_the_very_tag() {
         ["`special.race` flows into column `lab.t.who`, which does not carry it"]
     );
     home.ok(ADMIN, "SET TAG ON COLUMN lab.t.who special.race").await;
-    assert_eq!(home.ok("bot", "INSERT INTO lab.t SELECT race, city FROM crm.people").await, ["inserted into lab.t (4 rows)"]);
+    assert_eq!(
+        home.ok("bot", "INSERT INTO lab.t SELECT race, city FROM crm.people").await,
+        ["inserted into lab.t (4 rows)"]
+    );
     assert_eq!(
         home.denied("bot", "INSERT INTO lab.t (note) SELECT race FROM crm.people").await,
         ["`special.race` flows into column `lab.t.note`, which does not carry it"]
@@ -98,7 +105,10 @@ async fn what_flows_into_an_unclassified_column_stays_with_it() {
     home.ok("bot", "INSERT INTO lab.t VALUES ('uploaded')").await;
     home.ok("bot", "INSERT INTO lab.t SELECT race FROM crm.people").await;
     let tags = home.ok("bot", "SHOW TAGS ON TABLE lab.t").await;
-    assert_eq!(tags, ["who|special.race|direct|propagated|crm.people.race", "who|unclassified|direct|propagated|lab.t.who"]);
+    assert_eq!(
+        tags,
+        ["who|special.race|direct|propagated|crm.people.race", "who|unclassified|direct|propagated|lab.t.who"]
+    );
     home.ok(ADMIN, "SET TAG ON COLUMN lab.t.who public").await;
     assert_eq!(home.denied("ana", "SELECT who FROM lab.t").await, ["lab.t.who special.race READ"]);
     let error = home.error(ADMIN, "UNSET TAG ON COLUMN lab.t.who special.race").await;
@@ -130,7 +140,10 @@ async fn an_update_carries_its_condition_into_what_it_sets() {
     home.ok("bot", "UPDATE lab.t SET city = 'Bonn' WHERE race = 'A'").await;
     assert_eq!(home.denied("ana", "SELECT city FROM lab.t").await, ["lab.t.city special.race READ"]);
     home.ok("ana", "SELECT age FROM lab.t").await;
-    assert_eq!(home.ok("rae", "SELECT city, age FROM lab.t ORDER BY age").await, ["Bonn|29", "Bonn|36", "Rome|41", "Rome|77"]);
+    assert_eq!(
+        home.ok("rae", "SELECT city, age FROM lab.t ORDER BY age").await,
+        ["Bonn|29", "Bonn|36", "Rome|41", "Rome|77"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -158,7 +171,10 @@ async fn a_merge_updates_inserts_and_deletes() {
          WHEN MATCHED THEN UPDATE SET city = s.city
          WHEN NOT MATCHED THEN INSERT (id, city) VALUES (s.id, s.city)";
     assert_eq!(home.ok("rae", merge).await, ["changed lab.t (3 rows)"]);
-    assert_eq!(home.ok("rae", "SELECT id, city, age FROM lab.t ORDER BY id").await, ["1|Ulm|36", "3|Kiel|29", "4|Rome|77", "8|Jena|"]);
+    assert_eq!(
+        home.ok("rae", "SELECT id, city, age FROM lab.t ORDER BY id").await,
+        ["1|Ulm|36", "3|Kiel|29", "4|Rome|77", "8|Jena|"]
+    );
     let twice = "MERGE INTO lab.t t USING (VALUES (1, 'a'), (1, 'b')) AS s (id, city) ON t.id = s.id
          WHEN MATCHED THEN UPDATE SET city = s.city";
     let error = home.error("rae", twice).await;
