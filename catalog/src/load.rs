@@ -66,6 +66,9 @@ impl SnapshotCache {
     }
 }
 
+/// A table that was asked for, as it was found.
+type Loaded = (TableRequest, Arc<TableSnapshot>);
+
 /// What the store says about a table.
 struct Stored {
     record: TableRecord,
@@ -125,7 +128,7 @@ impl Catalog {
         epoch: u64,
         remembered: Option<Arc<Entry>>,
         stored: Option<Stored>,
-    ) -> BoxFuture<'a, Result<Option<(TableRequest, Arc<TableSnapshot>)>, CatalogError>> {
+    ) -> BoxFuture<'a, Result<Option<Loaded>, CatalogError>> {
         Box::pin(async move {
             let Some(stored) = stored else {
                 self.snapshots().forget(request);

@@ -87,7 +87,7 @@ pub enum PipelineError {
         span: SourceSpan,
     },
     /// Stages that come each after the other.
-    #[error("the stages form a cycle{}: {}", if *.through_catalog { " through views of the catalog" } else { "" }, arrows(.names))]
+    #[error("the stages form a cycle{}: {}", through(*.through_catalog), arrows(.names))]
     Cycle {
         /// Stages and temporary views, each read by the next one and the last one by the first.
         names: Vec<String>,
@@ -259,6 +259,10 @@ fn gravest(classes: impl Iterator<Item = ErrorClass>) -> ErrorClass {
         ErrorClass::Unavailable => 0,
     };
     classes.max_by_key(gravity).unwrap_or(ErrorClass::Bug)
+}
+
+fn through(catalog: bool) -> &'static str {
+    if catalog { " through views of the catalog" } else { "" }
 }
 
 /// `a` → `b` → `a`

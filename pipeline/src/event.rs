@@ -29,7 +29,7 @@ pub enum Event {
         /// The stage.
         stage: Arc<str>,
     },
-    /// A stage has written rows.
+    /// A stage has written rows. Not told of every batch, and never where the number is withheld.
     StageProgress {
         /// The stage.
         stage: Arc<str>,

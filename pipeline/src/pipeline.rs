@@ -165,7 +165,8 @@ mod tests {
     #[test]
     fn a_table_named_in_an_expectation_is_read() {
         let pipeline = read(
-            "CREATE OR REFRESH MATERIALIZED VIEW s.a (CONSTRAINT known EXPECT (k IN (SELECT k FROM s.b))) AS SELECT 1 AS k;
+            "CREATE OR REFRESH MATERIALIZED VIEW s.a (CONSTRAINT known EXPECT (k IN (SELECT k FROM s.b)))
+             AS SELECT 1 AS k;
              CREATE OR REFRESH MATERIALIZED VIEW s.b AS SELECT 1 AS k;",
         )
         .unwrap();

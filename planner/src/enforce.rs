@@ -10,7 +10,7 @@ use crate::{
 
 /// A plan that may be run, with what was decided about it.
 ///
-/// INVARIANT: there is no other way to make one than [`enforce`], which takes what [`crate::authorize`] let pass.
+/// INVARIANT: there is no other way to make one than [`enforce`], which takes what [`crate::authorize()`] let pass.
 #[derive(Debug)]
 pub struct AuthorizedPlan {
     plan: LogicalPlan,

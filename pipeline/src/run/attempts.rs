@@ -1,7 +1,10 @@
 //! One stage, tried until it is committed or has failed for good.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -19,6 +22,9 @@ use crate::{
 const FIRST_BACKOFF: Duration = Duration::from_millis(200);
 /// The longest wait between attempts.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
+
+/// How often a stage tells how many rows it has written.
+const PROGRESS_EVERY_MS: u64 = 100;
 
 /// What the tasks of one run share.
 pub(super) struct Work {
@@ -70,13 +76,22 @@ pub(super) async fn run_stage(
 async fn attempt_stage(work: &Work, at: usize, told: &UnboundedSender<Event>) -> Result<StageOutcome, EngineError> {
     let stage = &work.pipeline.stages()[at];
     let commit = StageCommit { run: work.journal.run().to_string(), stage: stage.name().to_string() };
-    let progress = {
-        let (told, name) = (told.clone(), Arc::clone(stage.name()));
-        move |rows| tell(&told, Event::StageProgress { stage: Arc::clone(&name), rows })
-    };
+    let progress = progress(Arc::clone(stage.name()), told.clone());
     // The tables of earlier stages are there by now.
     let planned = Planned::new();
     work.session.run_stage(&stage.in_setting(&work.setting, &planned), &commit, &progress).await
+}
+
+/// Tells of rows, of the first batch and then now and then: batches come faster than anybody reads.
+fn progress(stage: Arc<str>, told: UnboundedSender<Event>) -> impl Fn(u64) + Send + Sync {
+    let (started, next_at_ms) = (Instant::now(), AtomicU64::new(0));
+    move |rows| {
+        let now_ms = elapsed_ms(started);
+        if now_ms >= next_at_ms.load(Ordering::Relaxed) {
+            next_at_ms.store(now_ms + PROGRESS_EVERY_MS, Ordering::Relaxed);
+            tell(&told, Event::StageProgress { stage: Arc::clone(&stage), rows });
+        }
+    }
 }
 
 fn tell(told: &UnboundedSender<Event>, event: Event) {

@@ -47,7 +47,13 @@ pub(super) async fn run(
             break;
         }
         tokio::select! {
+            // In this order: however much the stages have to tell, the time is kept.
             biased;
+            timeout = expired(deadline), if timed_out.is_none() => {
+                timed_out = Some(timeout);
+                limit = 0;
+                running.tasks.abort_all();
+            }
             Some(event) = heard.recv() => events(event),
             Some(ended) = running.tasks.join_next_with_id() => {
                 tell_all(&mut heard, events);
@@ -65,11 +71,6 @@ pub(super) async fn run(
                     limit = 0;
                 }
                 results.insert(stage, summary);
-            }
-            timeout = expired(deadline), if timed_out.is_none() => {
-                timed_out = Some(timeout);
-                limit = 0;
-                running.tasks.abort_all();
             }
         }
     }

@@ -4,7 +4,7 @@
 //! over the plan as bound, before any optimization, and every `match` is exhaustive: an operator that has no rule
 //! is refused by name.
 //!
-//! The same rules are read in two ways ([`reading`]): over stored tags, which is what decisions are made of, and
+//! The same rules are read in two ways (`reading`): over stored tags, which is what decisions are made of, and
 //! over the scanned columns themselves, which is column lineage.
 
 mod aggregate;

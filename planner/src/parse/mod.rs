@@ -66,12 +66,15 @@ pub fn view_relations(text: &str) -> Vec<TableRef> {
     parse_query(text).map(|(query, versions)| versions.relations_in(&query)).unwrap_or_default()
 }
 
+/// A family of statements: `None` where the statement is not one of its own.
+type Family = fn(&mut Cursor<'_>) -> Result<Option<Statement>, ParseError>;
+
 /// One statement, by its first words.
 fn statement(cursor: &mut Cursor<'_>) -> Result<Statement, ParseError> {
     if cursor.is_query_start() {
         return Ok(Statement::Query(cursor.query()?));
     }
-    let families: [fn(&mut Cursor<'_>) -> Result<Option<Statement>, ParseError>; 8] = [
+    let families: [Family; 8] = [
         tag::parse,
         principal::parse,
         grant::parse,
