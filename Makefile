@@ -10,8 +10,9 @@ OUT ?= tpch-data
 
 .PHONY: demo test lint bench tpch
 
+# One set of features for every target, so that nothing is built twice.
 demo:
-	cargo build --quiet --locked -p sluice
+	cargo build --locked --workspace --bins
 	$(CARGO_TARGET_DIR)/debug/sluice demo --datasets datasets
 
 test:

@@ -188,6 +188,7 @@ impl<'a> Explainer<'a> {
             (_, None) => "rows that are written".to_owned(),
         }];
         let mut source = ColumnOrRows::Rows(element.origin.table.clone());
+        let mut rows_matter = place.column.is_none();
         let mut node = Some(&self.labeled.bound.plan);
         while let Some(plan) = node {
             if let LogicalPlan::TableScan(scan) = plan {
@@ -199,6 +200,14 @@ impl<'a> Explainer<'a> {
                 break;
             }
             let next = self.next(plan, id);
+            // What decides about rows reaches a column's own label only from below what computes with whole groups.
+            let about_rows = matches!(plan, LogicalPlan::Filter(_) | LogicalPlan::Sort(_) | LogicalPlan::Distinct(_));
+            rows_matter |= matches!(plan, LogicalPlan::Aggregate(_) | LogicalPlan::Window(_) | LogicalPlan::Join(_));
+            rows_matter |= next.is_some_and(|(_, inner)| inner);
+            if about_rows && !rows_matter {
+                node = next.map(|(plan, _)| plan);
+                continue;
+            }
             if let Some(step) = self.step(plan, id, next.is_some_and(|(_, inner)| inner)) {
                 steps.push(step);
             }
@@ -286,7 +295,8 @@ impl<'a> Explainer<'a> {
             LogicalPlan::Projection(projection) => {
                 let computed: Vec<&Expr> =
                     projection.expr.iter().filter(|expr| !matches!(expr, Expr::Column(_))).collect();
-                on(&computed).map(|names| format!("expression over {names}"))
+                // A name that the binder made up, such as that of an aggregate, says nothing that the step below does not.
+                on(&computed).filter(|names| !names.contains('(')).map(|names| format!("expression over {names}"))
             }
             LogicalPlan::Distinct(Distinct::All(_) | Distinct::On(_)) => Some("distinct".to_owned()),
             LogicalPlan::Union(_) => Some("union".to_owned()),

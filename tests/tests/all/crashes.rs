@@ -1,6 +1,10 @@
 //! A run that is killed at any moment, and taken up again, ends with the tables of an undisturbed run.
 
-use std::{collections::BTreeMap, process::Stdio, time::Instant};
+use std::{
+    collections::BTreeMap,
+    io::{BufRead, BufReader},
+    process::Stdio,
+};
 
 use crate::process::{Home, datasets};
 

@@ -17,11 +17,19 @@ fn relation() -> impl Strategy<Value = String> {
         Just("SELECT * FROM (VALUES (1, 2, 3), (2, NULL, 1)) AS v(p, q, r)".to_owned()),
     ];
     leaf.prop_recursive(4, 12, 2, |inner| {
-        let unary = (0..UNARY.len(), inner.clone()).prop_map(|(shape, x)| UNARY[shape].replace("$x", &x));
+        let unary = (0..UNARY.len(), inner.clone()).prop_map(|(shape, x)| fill(UNARY[shape], &[("$x", &x)]));
         let binary = (0..BINARY.len(), inner.clone(), inner)
-            .prop_map(|(shape, x, y)| BINARY[shape].replace("$x", &x).replace("$y", &y));
+            .prop_map(|(shape, x, y)| fill(BINARY[shape], &[("$x", &x), ("$y", &y)]));
         prop_oneof![3 => unary, 2 => binary]
     })
+}
+
+/// The shape over the given relations. A recursive query that stands in another one needs another name; whatever holds
+/// a text is longer than it.
+fn fill(shape: &str, relations: &[(&str, &str)]) -> String {
+    let length: usize = relations.iter().map(|(_, text)| text.len()).sum();
+    let named = shape.replace("$w", &format!("w{length}"));
+    relations.iter().fold(named, |sql, (place, text)| sql.replace(place, text))
 }
 
 const UNARY: [&str; 19] = [
@@ -42,8 +50,8 @@ const UNARY: [&str; 19] = [
     "SELECT p, row_number() OVER (ORDER BY r) AS q, rank() OVER (ORDER BY q) AS r FROM ($x) AS x",
     "SELECT p, q, unnest([p, r]) AS r FROM ($x) AS x",
     "SELECT p, q, r FROM ($x) AS x QUALIFY row_number() OVER (PARTITION BY q ORDER BY p) = 1",
-    "WITH RECURSIVE w AS (SELECT p, q, 1 AS r FROM ($x) AS x UNION ALL SELECT q, p, r + 1 FROM w WHERE r < 2) \
-     SELECT p, q, CAST(r AS BIGINT) AS r FROM w",
+    "WITH RECURSIVE $w AS (SELECT p, q, 1 AS r FROM ($x) AS x UNION ALL SELECT q, p, r + 1 FROM $w WHERE r < 2) \
+     SELECT p, q, CAST(r AS BIGINT) AS r FROM $w",
     "SELECT p, q, r FROM ($x) AS x OFFSET 1",
 ];
 
@@ -65,8 +73,8 @@ const BINARY: [&str; 19] = [
     "SELECT p, q, (SELECT y.r FROM ($y) AS y WHERE y.p = 1) AS r FROM ($x) AS x",
     "SELECT p, q, r FROM ($x) AS x WHERE p = 1 OR q NOT IN (SELECT r FROM ($y) AS y)",
     "SELECT p, q, r FROM ($x) AS x WHERE p > ANY (SELECT q FROM ($y) AS y)",
-    "WITH RECURSIVE w AS (SELECT p, q, r, 1 AS n FROM ($x) AS x UNION \
-       SELECT y.p, w.q, y.r, n + 1 FROM w JOIN ($y) AS y ON w.p = y.q WHERE n < 3) SELECT p, q, r FROM w",
+    "WITH RECURSIVE $w AS (SELECT p, q, r, 1 AS n FROM ($x) AS x UNION \
+       SELECT y.p, $w.q, y.r, n + 1 FROM $w JOIN ($y) AS y ON $w.p = y.q WHERE n < 3) SELECT p, q, r FROM $w",
     "SELECT x.p, x.q, l.r FROM ($x) AS x, LATERAL (SELECT y.r FROM ($y) AS y WHERE y.q = x.q) AS l",
 ];
 
