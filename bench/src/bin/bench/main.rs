@@ -70,7 +70,6 @@ async fn measure_tpch(
     let mut session = governed::session(&engine, Some(tpch_home::READER)).await?;
     if options.includes(Part::Queries) {
         let plain = Plain::open(engine.home().settings(), &engine.home().dir().join("tmp"), &data).await?;
-        probe(&engine, &mut session, &plain).await?;
         let figures = queries::measure(&mut session, &plain, options.runs).await?;
         figures.print();
         targets.extend(figures.targets());
@@ -93,60 +92,5 @@ fn write(options: &Options, results: Map<String, Value>) -> anyhow::Result<()> {
     }
     fs::write(&path, serde_json::to_string_pretty(&Value::Object(results))? + "\n")?;
     println!("\nall figures: {}", path.display());
-    Ok(())
-}
-
-async fn probe(engine: &sluice_engine::Engine, session: &mut sluice_engine::Session, plain: &Plain) -> anyhow::Result<()> {
-    use std::time::Instant;
-    use futures::TryStreamExt;
-    use sluice_bench::tpch::QUERIES;
-    use figures::{Times, micros};
-    let catalog = engine.catalog();
-    let (mut epoch, mut rules, mut audit, mut finish, mut acquire) = (Times::default(), Times::default(), Times::default(), Times::default(), Times::default());
-    for round in 0..500 {
-        let t = Instant::now();
-        catalog.epoch().await?;
-        if round > 50 { epoch.push(t.elapsed()); }
-        let t = Instant::now();
-        catalog.tag_rules().await?;
-        if round > 50 { rules.push(t.elapsed()); }
-        let record = sluice_catalog::AuditRecord {
-            at_ms: 0, principal: "tpch_officer".into(), domain: Default::default(), statement: QUERIES[1].text.into(),
-            decision: sluice_catalog::AuditDecision::Allow, reason: None, fingerprint: None, cache: "off".into(),
-            analysis_us: 1, rows: None, detail: json!({"objects": (0..30).map(|i| json!({"object": i, "action": "READ", "policies": ["grant:1"]})).collect::<Vec<_>>()}),
-        };
-        let t = Instant::now();
-        let id = catalog.record_audit(&record).await?;
-        if round > 50 { audit.push(t.elapsed()); }
-        let t = Instant::now();
-        catalog.finish_audit(id, 10).await?;
-        if round > 50 { finish.push(t.elapsed()); }
-        let t = Instant::now();
-        catalog.policy_version().await?;
-        if round > 50 { acquire.push(t.elapsed()); }
-    }
-    for (name, times) in [("epoch", epoch), ("tag_rules", rules), ("audit", audit), ("finish", finish), ("policy_version", acquire)] {
-        println!("PROBE {name:>14} median {:.0} p90 {:.0} worst {:.0}", micros(times.median()), micros(times.quantile(0.9)), micros(times.worst()));
-    }
-    let (mut start_g, mut rest_g, mut start_p, mut rest_p) = (Times::default(), Times::default(), Times::default(), Times::default());
-    for round in 0..60 {
-        for query in QUERIES {
-            let t = Instant::now();
-            let s = governed::start(session, query.text).await?;
-            if round > 5 { start_g.push(t.elapsed()); }
-            let t = Instant::now();
-            s.try_collect::<Vec<_>>().await?;
-            if round > 5 { rest_g.push(t.elapsed()); }
-            let t = Instant::now();
-            let s = plain.start(query.text).await?;
-            if round > 5 { start_p.push(t.elapsed()); }
-            let t = Instant::now();
-            s.try_collect::<Vec<_>>().await?;
-            if round > 5 { rest_p.push(t.elapsed()); }
-        }
-    }
-    for (name, times) in [("start governed", start_g), ("start plain", start_p), ("rest governed", rest_g), ("rest plain", rest_p)] {
-        println!("PROBE {name:>14} median {:.0} p90 {:.0} worst {:.0}", micros(times.median()), micros(times.quantile(0.9)), micros(times.worst()));
-    }
     Ok(())
 }
