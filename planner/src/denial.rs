@@ -110,6 +110,9 @@ impl fmt::Display for Denial {
             DenialKind::Object { object, action, reason } => match reason {
                 ObjectReason::NotGranted => write!(f, "`{principal}` has no {action} on `{object}`"),
                 ObjectReason::Forbidden => write!(f, "a policy forbids `{principal}` {action} on `{object}`"),
+                ObjectReason::Domains { session, object: domain } if session == domain => {
+                    write!(f, "{action} on `{object}`, which is in domain {domain}, takes an approved pipeline")
+                }
                 ObjectReason::Domains { session, object: domain } => {
                     write!(f, "{action} on `{object}`, which is in domain {domain}, is refused in domain {session}")
                 }

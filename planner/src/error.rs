@@ -145,6 +145,8 @@ fn schema_error(error: &SchemaError, place: Option<(Location, Location)>) -> Pla
 /// DataFusion's text, without the parts that speak to its own developers.
 fn tidy(message: &str) -> String {
     let message = message.split("\n\nbacktrace:").next().unwrap_or(message);
+    // Some messages end in a dump of the parsed text.
+    let message = message.split(" { ").next().unwrap_or(message);
     ["Error during planning: ", "This feature is not implemented: ", "SQL error: "]
         .iter()
         .fold(message, |text, prefix| text.strip_prefix(prefix).unwrap_or(text))
