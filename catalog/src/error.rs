@@ -186,6 +186,15 @@ pub enum CatalogError {
     /// Nobody would be left to administer the home.
     #[error("`{0}` is the last member of `admins`; add another one first")]
     LastAdmin(Arc<str>),
+    /// A group was to be given a token or a password.
+    #[error("`{0}` is a group; only users and services have tokens and passwords")]
+    GroupCredential(Arc<str>),
+    /// No token has that id.
+    #[error("token `{0}` does not exist")]
+    TokenMissing(Arc<str>),
+    /// A password was to be taken away where none is.
+    #[error("`{0}` has no password")]
+    PasswordMissing(Arc<str>),
 
     /// Another policy has that name.
     #[error("policy `{0}` already exists")]
@@ -248,6 +257,9 @@ impl CatalogError {
             | Self::GroupCycle { .. }
             | Self::NotAMember { .. }
             | Self::LastAdmin(_)
+            | Self::GroupCredential(_)
+            | Self::TokenMissing(_)
+            | Self::PasswordMissing(_)
             | Self::PolicyExists(_)
             | Self::PolicyMissing(_)
             | Self::RunMissing(_) => ErrorClass::Caller,

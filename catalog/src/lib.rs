@@ -4,8 +4,8 @@
 //! the tables that it names, with their tags, pinned to the version that they have at that moment. The engine and
 //! the pipelines make the changes that statements ask for, and keep the record of runs and decisions.
 //!
-//! - [`Catalog`] is the durable store, an SQLite file: schemas, tables, columns, tags, principals, grants, policies,
-//!   lineage, approvals, runs and the audit.
+//! - [`Catalog`] is the durable store, an SQLite file: schemas, tables, columns, tags, principals, their credentials,
+//!   grants, policies, lineage, approvals, runs and the audit.
 //! - [`Catalog::snapshot_tables`] opens the files behind tables: Parquet, CSV, JSON, and Delta at a version.
 //! - [`DeltaWrite`] and [`delta`] write managed tables.
 //!

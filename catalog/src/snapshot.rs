@@ -48,6 +48,8 @@ pub enum TableKind {
     Managed,
     /// A name for a query.
     View,
+    /// Rows that a session brought along, and that go with it. The catalog knows nothing of it.
+    Temporary,
 }
 
 impl TableKind {
@@ -57,10 +59,11 @@ impl TableKind {
             Self::External => "external",
             Self::Managed => "managed",
             Self::View => "view",
+            Self::Temporary => "temporary",
         }
     }
 
-    /// The kind that `word` names.
+    /// The kind of stored relation that `word` names.
     pub fn parse(word: &str) -> Option<Self> {
         [Self::External, Self::Managed, Self::View].into_iter().find(|kind| kind.as_str() == word)
     }
@@ -155,6 +158,12 @@ impl CatalogSnapshot {
     /// The table that `request` asks for, if it exists.
     pub fn table(&self, request: &TableRequest) -> Option<&Arc<TableSnapshot>> {
         self.tables.get(request)
+    }
+
+    /// Whether `table` is one that the session itself brought along.
+    pub fn is_temporary(&self, table: &TableName) -> bool {
+        let request = TableRequest { name: table.clone(), at: TableVersion::Latest };
+        self.table(&request).is_some_and(|table| table.kind == TableKind::Temporary)
     }
 
     /// What happens when `tag` flows indirectly: its own declaration, else denied.

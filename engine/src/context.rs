@@ -2,20 +2,29 @@
 
 use std::{path::Path, sync::Arc};
 
-use arrow::datatypes::SchemaRef;
+use arrow::{
+    array::timezone::Tz,
+    datatypes::{Schema, SchemaRef},
+};
 use datafusion::{
     catalog::{TableProvider, cte_worktable::CteWorkTable},
-    common::tree_node::{Transformed, TreeNodeRecursion},
+    common::tree_node::{Transformed, TreeNode, TreeNodeRecursion},
     datasource::{DefaultTableSource, provider_as_source},
     error::DataFusionError,
     execution::{
-        SendableRecordBatchStream, SessionState, SessionStateBuilder,
+        SendableRecordBatchStream, SessionState, SessionStateBuilder, TaskContext,
         disk_manager::{DiskManagerBuilder, DiskManagerMode},
-        memory_pool::FairSpillPool,
-        runtime_env::RuntimeEnvBuilder,
+        memory_pool::{FairSpillPool, MemoryPool},
+        runtime_env::{RuntimeEnv, RuntimeEnvBuilder},
     },
     logical_expr::LogicalPlan,
-    physical_plan::execute_stream,
+    optimizer::Analyzer,
+    physical_plan::{
+        ExecutionPlan,
+        coop::CooperativeExec,
+        execute_stream,
+        joins::{CrossJoinExec, HashJoinExec, NestedLoopJoinExec, SortMergeJoinExec},
+    },
     prelude::SessionConfig,
 };
 use sluice_catalog::Contents;
@@ -40,6 +49,9 @@ impl Context {
         let mut config = SessionConfig::new().with_information_schema(false);
         if settings.target_partitions > 0 {
             config = config.with_target_partitions(settings.target_partitions);
+        }
+        if settings.batch_rows > 0 {
+            config = config.with_batch_size(settings.batch_rows);
         }
         let memory = settings.memory_limit_mb.max(16) * 1024 * 1024;
         let runtime = RuntimeEnvBuilder::new()
@@ -74,10 +86,40 @@ impl Context {
         }
     }
 
-    /// Starts an authorized plan.
+    /// The same, reckoning in `zone`, which is an offset such as `+02:00` or a name such as `Europe/Berlin`.
+    pub(crate) fn in_time_zone(&self, zone: &str) -> Result<Self, EngineError> {
+        if zone.parse::<Tz>().is_err() {
+            return Err(EngineError::invalid(
+                format!("`{zone}` is not a time zone"),
+                "write an offset such as +02:00, or a name such as Europe/Berlin",
+            ));
+        }
+        let mut config = self.state.config().clone();
+        config.options_mut().execution.time_zone = Some(zone.to_owned());
+        Ok(Self { state: SessionStateBuilder::new_from_existing(self.state.clone()).with_config(config).build() })
+    }
+
+    /// The pool that all statements of the process take their memory from.
+    pub(crate) fn memory(&self) -> Arc<dyn MemoryPool> {
+        Arc::clone(&self.state.runtime_env().memory_pool)
+    }
+
+    /// The columns of what `plan` answers, with the types that its values are brought to before it runs. Where these
+    /// cannot be told yet, as with parameters of no type, they are those of the plan as it was written.
+    pub(crate) fn answered(&self, plan: &LogicalPlan) -> Schema {
+        let written = || plan.schema().as_arrow().clone();
+        let options = self.state.config_options();
+        match Analyzer::new().execute_and_check(plan.clone(), options, |_, _| {}) {
+            Ok(analyzed) => analyzed.schema().as_arrow().clone(),
+            Err(_) => written(),
+        }
+    }
+
+    /// Starts an authorized plan. Its memory comes from `memory` where that is given.
     pub(crate) async fn execute(
         &self,
         plan: &AuthorizedPlan,
+        memory: Option<&Arc<dyn MemoryPool>>,
     ) -> Result<(SchemaRef, SendableRecordBatchStream), DataFusionError> {
         let mut state = self.state.clone();
         // `now()` is one instant for the whole statement.
@@ -85,11 +127,29 @@ impl Context {
         let (plan, tables) = opened(plan.plan())?;
         let plan = state.optimize(&plan)?;
         verify(&plan, &tables)?;
-        let physical = state.query_planner().create_physical_plan(&plan, &state).await?;
+        let physical = yielding(state.query_planner().create_physical_plan(&plan, &state).await?)?;
         let schema = physical.schema();
-        let rows = execute_stream(physical, state.task_ctx())?;
+        let mut task = TaskContext::from(&state);
+        if let Some(memory) = memory {
+            let runtime = RuntimeEnv { memory_pool: Arc::clone(memory), ..state.runtime_env().as_ref().clone() };
+            task = task.with_runtime(Arc::new(runtime));
+        }
+        let rows = execute_stream(physical, Arc::new(task))?;
         Ok((schema, rows))
     }
+}
+
+/// The plan with joins that now and then let go of their thread. What stands above a join asks it for more and more
+/// rows without a pause, and a statement that nobody waits for any more could not be ended.
+fn yielding(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+    let plan = plan.transform_up(|node| {
+        let joins = node.is::<CrossJoinExec>()
+            || node.is::<NestedLoopJoinExec>()
+            || node.is::<HashJoinExec>()
+            || node.is::<SortMergeJoinExec>();
+        Ok(if joins { Transformed::yes(Arc::new(CooperativeExec::new(node)) as _) } else { Transformed::no(node) })
+    })?;
+    Ok(plan.data)
 }
 
 /// The plan over the tables' own files, and those files.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use datafusion::error::DataFusionError;
 use sluice_catalog::{CatalogError, StorageError};
-use sluice_model::{ErrorClass, TableName};
+use sluice_model::{ErrorClass, SchemaName, TableName};
 use sluice_planner::{Denial, PlanError, parse::ParseError};
 use sluice_policy::PolicyError;
 
@@ -51,6 +51,17 @@ pub enum EngineError {
     #[error("{message}")]
     Invalid {
         /// What is wrong.
+        message: String,
+        /// What would help.
+        hint: Option<String>,
+    },
+    /// The schema does not exist, or the caller may not know that it does.
+    #[error("schema `{0}` does not exist or is not visible")]
+    SchemaNotVisible(SchemaName),
+    /// Something that is limited is used up.
+    #[error("{message}")]
+    Exhausted {
+        /// What is used up.
         message: String,
         /// What would help.
         hint: Option<String>,
@@ -113,11 +124,12 @@ impl EngineError {
             Self::Execution { class, .. } => *class,
             Self::Expectation { .. }
             | Self::Invalid { .. }
+            | Self::SchemaNotVisible(_)
             | Self::UnknownPrincipal(_)
             | Self::NotAHome(_)
             | Self::HomeExists(_)
             | Self::Settings { .. } => ErrorClass::Caller,
-            Self::Locked(_) | Self::Io { .. } => ErrorClass::Unavailable,
+            Self::Locked(_) | Self::Io { .. } | Self::Exhausted { .. } => ErrorClass::Unavailable,
             Self::Bug(_) => ErrorClass::Bug,
         }
     }
@@ -126,7 +138,10 @@ impl EngineError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Plan(error) => error.hint(),
-            Self::Execution { hint, .. } | Self::Invalid { hint, .. } => hint.clone(),
+            Self::Execution { hint, .. } | Self::Invalid { hint, .. } | Self::Exhausted { hint, .. } => hint.clone(),
+            Self::SchemaNotVisible(_) => {
+                Some("an admin can make it with CREATE SCHEMA, or grant CREATE on it".to_owned())
+            }
             Self::UnknownPrincipal(name) => Some(format!("an admin can `CREATE USER {name}`")),
             Self::NotAHome(path) => Some(format!("make one with `sluice init {}`", path.display())),
             Self::Locked(_) => Some("wait for it to end, or try again later".to_owned()),
@@ -160,6 +175,8 @@ impl EngineError {
             | Self::Policy(_)
             | Self::Expectation { .. }
             | Self::Invalid { .. }
+            | Self::SchemaNotVisible(_)
+            | Self::Exhausted { .. }
             | Self::UnknownPrincipal(_)
             | Self::NotAHome(_)
             | Self::HomeExists(_)

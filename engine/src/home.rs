@@ -25,11 +25,15 @@ pub struct Settings {
     pub memory_limit_mb: usize,
     /// Over how many partitions a query is spread; 0 for one per core.
     pub target_partitions: usize,
+    /// How many rows are computed, and sent, together; 0 for what suits most queries.
+    pub batch_rows: usize,
+    /// The settings of a server on this home, the table `[server]`. They are the server's to read.
+    pub server: toml::Table,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { memory_limit_mb: 4096, target_partitions: 0 }
+        Self { memory_limit_mb: 4096, target_partitions: 0, batch_rows: 0, server: toml::Table::new() }
     }
 }
 
@@ -41,6 +45,9 @@ memory_limit_mb = 4096
 
 # Over how many partitions a query is spread; 0 for one per core.
 target_partitions = 0
+
+# How many rows are computed, and sent to clients, together; 0 for what suits most queries.
+batch_rows = 0
 ";
 
 /// A home's folder and settings.

@@ -10,7 +10,7 @@
 //! - Every statement leaves a record in the audit log before its first row is handed out.
 //! - Tags are never weaker than the data that they stand on: a table's tags grow before a write becomes visible, and
 //!   shrink after it.
-//! - No error holds a value from the data.
+//! - No error holds a value from the data, and neither an error nor the audit log a password or a token.
 //!
 //! # Non-guarantees
 //!
@@ -33,11 +33,20 @@
 
 mod answer;
 mod audit;
+mod batch;
+mod bearer;
 mod context;
+mod credentials;
+mod describe;
 mod error;
+mod guarded;
 mod home;
+mod ingest;
+mod labels;
 mod load;
 mod lock;
+mod memory;
+mod objects;
 mod query;
 mod redact;
 mod session;
@@ -45,11 +54,22 @@ mod sink;
 mod stage;
 mod statement;
 mod stored_tags;
+mod substrait;
+mod temporary;
 mod write;
 
+pub use bearer::BearerToken;
+pub use credentials::TokenHolder;
+pub use describe::{Described, StatementKind};
 pub use error::EngineError;
+pub use guarded::{guarded, silence};
 pub use home::{Home, Settings};
+pub use ingest::{Ingest, IngestMode};
+pub use labels::{LabelEntry, ResultLabels};
 pub use lock::LockGuard;
+pub use memory::MemoryShare;
+pub use objects::{ObjectFilter, VisibleSchema, VisibleTable};
 pub use query::PlanningTimes;
 pub use session::{Engine, Outcome, Session, SessionOptions};
 pub use stage::{CheckedStage, Stage, StageCommit, StageDecision, StageOutcome, StageTarget};
+pub use substrait::SubstraitQuery;

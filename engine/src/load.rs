@@ -11,7 +11,7 @@ use sluice_catalog::{CatalogError, CatalogSnapshot, Contents, TableRequest, Tabl
 use sluice_model::{Subject, TableAction, TableName};
 use sluice_planner::{
     bind::{Functions, LocalView, Parameters, Surroundings},
-    parse::{TableRef, view_relations},
+    parse::{TEMPORARY, TableRef, view_relations},
 };
 use sluice_policy::{Authorizer, Decisions, TableResource};
 
@@ -80,6 +80,12 @@ impl Session {
                     && let Some(table) = planned.get(&request.name)
                 {
                     tables.insert(request.clone(), Arc::clone(table));
+                }
+                if request.at == Default::default()
+                    && request.name.schema.as_str() == TEMPORARY
+                    && let Some(table) = self.temporary().snapshot(&request.name, &subject)?
+                {
+                    tables.insert(request.clone(), table);
                 }
             }
             wanted.retain(|request| !tables.contains_key(request));

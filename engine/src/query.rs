@@ -11,34 +11,70 @@ use arrow::{
     array::{RecordBatch, RecordBatchOptions},
     datatypes::{Schema, SchemaRef},
 };
-use datafusion::{error::DataFusionError, physical_plan::stream::RecordBatchStreamAdapter};
+use datafusion::{error::DataFusionError, logical_expr::LogicalPlan, physical_plan::stream::RecordBatchStreamAdapter};
 use futures::{StreamExt, stream};
 use sluice_model::TableName;
 use sluice_planner::{
     AuthorizedPlan, Destination, authorize,
-    bind::{self, LocalView, Parameters},
+    bind::{self, Parameters, Surroundings},
     enforce, explain as explain_labels, label,
-    parse::{Explain, Parsed},
+    parse::{Explain, Parsed, Statement, TableRef, Versions},
     render_plan,
 };
 use sluice_policy::Decisions;
 use sqlparser::ast;
 
 use crate::{
-    EngineError, Outcome, Session,
+    Described, EngineError, Outcome, ResultLabels, Session, StatementKind,
     answer::{Cell, answer},
     audit::Audited,
-    load::{Loaded, Outside},
+    load::Loaded,
     redact::redact,
 };
 
-/// Runs a query for whoever asks.
-pub(crate) async fn run(session: &Session, parsed: &Parsed, query: &ast::Query) -> Result<Outcome, EngineError> {
-    let loaded = session.load(&parsed.relations(), &HashMap::new()).await?;
-    let (plan, times) = plan(session, &loaded, parsed, query)?;
-    let record = session.record(&Audited::plan(&parsed.text, &plan, times.analysis())).await?;
+/// What a query was written as.
+#[derive(Clone, Copy)]
+pub(crate) enum Source<'a> {
+    /// SQL, with the versions that it names.
+    Text(&'a ast::Query, &'a Versions),
+    /// A plan whose scans name tables, with what short names stand for.
+    Plan(&'a LogicalPlan, &'a Versions),
+}
+
+impl Source<'_> {
+    fn relations(self) -> Result<Vec<TableRef>, EngineError> {
+        match self {
+            Self::Text(query, versions) => Ok(versions.relations_of(query)),
+            Self::Plan(plan, versions) => crate::substrait::relations(plan, versions),
+        }
+    }
+
+    fn bind(
+        self,
+        surroundings: &Surroundings<'_>,
+        decisions: &mut Decisions<'_>,
+    ) -> Result<bind::BoundPlan, sluice_planner::PlanError> {
+        match self {
+            Self::Text(query, versions) => bind::bind(query, versions, surroundings, decisions),
+            Self::Plan(plan, versions) => bind::bind_plan(plan.clone(), versions, surroundings, decisions),
+        }
+    }
+}
+
+/// Runs a query for whoever asks. `text` is what is written down about it.
+pub(crate) async fn run(
+    session: &Session,
+    text: &str,
+    source: Source<'_>,
+    parameters: &Parameters,
+) -> Result<Outcome, EngineError> {
+    let loaded = session.load(&source.relations()?, &HashMap::new()).await?;
+    let (plan, times) = plan(session, &loaded, source, parameters)?;
+    let labels = self::labels(session, &loaded, &plan).await?;
+    let record = session.record(&Audited::plan(text, &plan, times.analysis())).await?;
     let tables = tables(&plan);
-    let (schema, rows) = session.engine().context().execute(&plan).await.map_err(|error| translate(error, &tables))?;
+    let (schema, rows) =
+        session.context().execute(&plan, session.memory()).await.map_err(|error| translate(error, &tables))?;
 
     // Files may bring metadata of their own, which names tags and origins that are not everybody's to know.
     let fields = schema.fields().iter().map(|field| field.as_ref().clone().with_metadata(HashMap::new()));
@@ -61,7 +97,49 @@ pub(crate) async fn run(session: &Session, parsed: &Parsed, query: &ast::Query) 
         finished.err().map(|error| Err(DataFusionError::External(Box::new(EngineError::from(error)))))
     });
     let rows = rows.chain(finish.filter_map(|error| async { error }));
-    Ok(Outcome::Rows { schema: Arc::clone(&schema), rows: Box::pin(RecordBatchStreamAdapter::new(schema, rows)) })
+    let rows = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&schema), rows));
+    Ok(Outcome::Rows { schema, labels, rows })
+}
+
+async fn labels(session: &Session, loaded: &Loaded, plan: &AuthorizedPlan) -> Result<ResultLabels, EngineError> {
+    session.shown_labels(loaded, plan.dependencies(), plan.relations(), plan.plan().schema()).await
+}
+
+/// What a query would answer, and the parameters that it takes. Nothing is run.
+pub(crate) async fn describe(
+    session: &Session,
+    source: Source<'_>,
+    parameters: &Parameters,
+) -> Result<Described, EngineError> {
+    let loaded = session.load(&source.relations()?, &HashMap::new()).await?;
+    let (plan, _) = plan(session, &loaded, source, parameters)?;
+    let answered = session.context().answered(plan.plan());
+    let fields = answered.fields().iter().map(|field| field.as_ref().clone().with_metadata(HashMap::new()));
+    Ok(Described {
+        kind: StatementKind::Query,
+        schema: Arc::new(Schema::new(fields.collect::<Vec<_>>())),
+        labels: labels(session, &loaded, &plan).await?,
+        parameters: plan.parameters().to_vec(),
+    })
+}
+
+/// The columns of what a query answers and their labels, whoever may read them: whoever may know of the tables may
+/// know of their columns.
+pub(crate) async fn columns(session: &Session, parsed: &Parsed) -> Result<(SchemaRef, ResultLabels), EngineError> {
+    let Statement::Query(query) = &parsed.statement else {
+        return Err(EngineError::Bug("only a query has columns".to_owned()));
+    };
+    let loaded = session.load(&parsed.relations(), &HashMap::new()).await?;
+    let labeled = {
+        let (locals, parameters) = (HashMap::new(), Parameters::default());
+        let outside = session.outside(&locals, &parameters);
+        let mut decisions = Decisions::new(&loaded.authorizer, &loaded.subject);
+        label::label(bind::bind(query, &parsed.versions, &loaded.surroundings(&outside), &mut decisions)?)?
+    };
+    let bound = labeled.bound();
+    let labels =
+        session.shown_labels(&loaded, labeled.dependencies(), bound.relations(), bound.plan().schema()).await?;
+    Ok((Arc::new(bound.plan().schema().as_arrow().clone()), labels))
 }
 
 /// How long each stage of planning took.
@@ -87,16 +165,16 @@ impl PlanningTimes {
 pub(crate) fn plan(
     session: &Session,
     loaded: &Loaded,
-    parsed: &Parsed,
-    query: &ast::Query,
+    source: Source<'_>,
+    parameters: &Parameters,
 ) -> Result<(AuthorizedPlan, PlanningTimes), EngineError> {
-    let (locals, parameters) = (HashMap::new(), Parameters::default());
-    let outside = outside(session, &locals, &parameters);
+    let locals = HashMap::new();
+    let outside = session.outside(&locals, parameters);
     let surroundings = loaded.surroundings(&outside);
     let mut times = PlanningTimes::default();
     let started = Instant::now();
     let mut decisions = Decisions::new(&loaded.authorizer, &loaded.subject);
-    let bound = bind::bind(query, &parsed.versions, &surroundings, &mut decisions)?;
+    let bound = source.bind(&surroundings, &mut decisions)?;
     times.bind = started.elapsed();
     let started = Instant::now();
     let labeled = label::label(bound)?;
@@ -116,20 +194,26 @@ impl Session {
     /// # Errors
     /// [`EngineError`] as [`Session::run`].
     pub async fn time_planning(&self, parsed: &Parsed) -> Result<PlanningTimes, EngineError> {
-        let sluice_planner::parse::Statement::Query(query) = &parsed.statement else {
+        let Statement::Query(query) = &parsed.statement else {
             return Err(EngineError::invalid("only queries are timed", "give a SELECT"));
         };
         let loaded = self.load(&parsed.relations(), &HashMap::new()).await?;
-        plan(self, &loaded, parsed, query).map(|(_, times)| times)
+        let source = Source::Text(query, &parsed.versions);
+        plan(self, &loaded, source, &Parameters::default()).map(|(_, times)| times)
     }
 }
 
 /// `EXPLAIN` and `EXPLAIN GOVERNANCE`.
-pub(crate) async fn explain(session: &Session, parsed: &Parsed, explain: &Explain) -> Result<Outcome, EngineError> {
+pub(crate) async fn explain(
+    session: &Session,
+    parsed: &Parsed,
+    explain: &Explain,
+    parameters: &Parameters,
+) -> Result<Outcome, EngineError> {
     let started = Instant::now();
     let loaded = session.load(&parsed.relations(), &HashMap::new()).await?;
-    let (locals, parameters) = (HashMap::new(), Parameters::default());
-    let outside = outside(session, &locals, &parameters);
+    let locals = HashMap::new();
+    let outside = session.outside(&locals, parameters);
     let surroundings = loaded.surroundings(&outside);
     let mut rows = Vec::new();
     let text = {
@@ -166,14 +250,6 @@ pub(crate) async fn explain(session: &Session, parsed: &Parsed, explain: &Explai
         ]);
     }
     answer(["column", "tag", "flow", "origin", "action", "decision", "policy", "path"], &[], cells)
-}
-
-fn outside<'a>(
-    session: &'a Session,
-    locals: &'a HashMap<String, LocalView>,
-    parameters: &'a Parameters,
-) -> Outside<'a> {
-    Outside { functions: session.functions(), locals, parameters, approved_pipeline: false }
 }
 
 /// The tables that the caller named: what may be said about where a failure happened.

@@ -90,9 +90,8 @@ fn unreadable(tables: &[TableName]) -> EngineError {
 }
 
 fn out_of_memory() -> EngineError {
-    EngineError::Execution {
+    EngineError::Exhausted {
         message: "the statement needs more memory than it may use".to_owned(),
-        class: ErrorClass::Unavailable,
         hint: Some("raise memory_limit_mb in the home's sluice.toml, or select less".to_owned()),
     }
 }

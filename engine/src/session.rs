@@ -3,18 +3,28 @@
 use std::{collections::HashMap, path::Path, sync::Arc, time::Instant};
 
 use arrow::datatypes::SchemaRef;
-use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::{SendableRecordBatchStream, memory_pool::MemoryPool};
 use parking_lot::Mutex;
 use sluice_catalog::Catalog;
-use sluice_model::{Domain, Principal, PrincipalKind, Subject, Tag, TagAction};
+use sluice_model::{Digest, Domain, Principal, PrincipalKind, SchemaName, Subject, Tag, TagAction};
 use sluice_planner::{
     Denial, PlanError,
-    bind::Functions,
-    parse::{Parsed, SetVariable, Statement},
+    bind::{Functions, Parameters},
+    parse::{Names, Parsed, SetVariable, Statement, parse_among},
 };
 use sluice_policy::{Authorizer, Decisions, GrantAction, GrantObject, GrantSpec, PolicyText};
+use tokio::sync::Semaphore;
 
-use crate::{EngineError, Home, audit::Audited, context::Context, query, statement, write};
+use crate::{
+    EngineError, Home, MemoryShare, ResultLabels, TokenHolder,
+    audit::Audited,
+    context::Context,
+    credentials::HASHING,
+    query::{self, Source},
+    statement,
+    temporary::Temporary,
+    write,
+};
 
 /// An open home.
 #[derive(Clone)]
@@ -27,6 +37,7 @@ struct Opened {
     functions: Functions,
     remembered: Mutex<Remembered>,
     policies: Mutex<Option<Policies>>,
+    hashing: Arc<Semaphore>,
 }
 
 /// The policies in force. They are read again only when one has come or gone, which is rarer than an epoch.
@@ -39,9 +50,11 @@ struct Policies {
 
 /// What was read from the catalog at one epoch.
 #[derive(Default)]
-struct Remembered {
+pub(crate) struct Remembered {
     epoch: u64,
     memberships: HashMap<String, (Principal, Vec<Arc<str>>)>,
+    pub(crate) tokens: HashMap<Digest, TokenHolder>,
+    pub(crate) passwords: HashMap<String, Digest>,
 }
 
 /// Whose session it is, and in what circumstances.
@@ -53,13 +66,27 @@ pub struct SessionOptions {
     pub domain: Domain,
     /// What the data is for; empty when nothing is said.
     pub purpose: String,
+    /// Groups that whoever vouches for the principal says it is in, besides those that the catalog knows of.
+    pub groups: Vec<Arc<str>>,
 }
 
-/// Somebody's session.
+/// Somebody's session. Clones share their temporary tables and nothing else.
 #[derive(Clone)]
 pub struct Session {
     engine: Engine,
     subject: Subject,
+    claimed: Arc<[Arc<str>]>,
+    schema: Option<SchemaName>,
+    zone: Option<Arc<Zone>>,
+    temporary: Arc<Temporary>,
+    memory: Option<MemoryShare>,
+}
+
+/// A time zone, with what is planned and run in it.
+struct Zone {
+    name: String,
+    context: Context,
+    functions: Functions,
 }
 
 /// What a statement answers.
@@ -68,6 +95,8 @@ pub enum Outcome {
     Rows {
         /// The columns.
         schema: SchemaRef,
+        /// What the columns and rows depend on.
+        labels: ResultLabels,
         /// The rows, as they come.
         rows: SendableRecordBatchStream,
     },
@@ -122,6 +151,7 @@ impl Engine {
             functions,
             remembered: Mutex::default(),
             policies: Mutex::default(),
+            hashing: Arc::new(Semaphore::new(HASHING)),
         })))
     }
 
@@ -139,6 +169,11 @@ impl Engine {
         &self.0.context
     }
 
+    /// The turns of those who hash passwords.
+    pub(crate) fn hashing(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.0.hashing)
+    }
+
     /// A session as `options` say.
     ///
     /// # Errors
@@ -152,7 +187,15 @@ impl Engine {
             return Err(EngineError::UnknownPrincipal(name));
         }
         let subject = Subject { principal, groups, domain: options.domain, purpose: options.purpose.into() };
-        Ok(Session { engine: self.clone(), subject })
+        Ok(Session {
+            engine: self.clone(),
+            subject,
+            claimed: options.groups.into(),
+            schema: None,
+            zone: None,
+            temporary: Arc::default(),
+            memory: None,
+        })
     }
 
     /// The policies in force at `epoch`, or later.
@@ -191,7 +234,7 @@ impl Engine {
     }
 
     /// Looks at what is remembered of `epoch`; what is remembered of an earlier one is forgotten.
-    fn at<T>(&self, epoch: u64, look: impl FnOnce(&mut Remembered) -> T) -> T {
+    pub(crate) fn at<T>(&self, epoch: u64, look: impl FnOnce(&mut Remembered) -> T) -> T {
         let mut remembered = self.0.remembered.lock();
         if remembered.epoch != epoch {
             *remembered = Remembered { epoch, ..Remembered::default() };
@@ -213,7 +256,54 @@ impl Session {
 
     /// The functions and options that queries are bound with.
     pub fn functions(&self) -> &Functions {
-        &self.engine.0.functions
+        self.zone.as_ref().map_or(&self.engine.0.functions, |zone| &zone.functions)
+    }
+
+    /// What queries run in.
+    pub(crate) fn context(&self) -> &Context {
+        self.zone.as_ref().map_or(&self.engine.0.context, |zone| &zone.context)
+    }
+
+    pub(crate) fn memory(&self) -> Option<&Arc<dyn MemoryPool>> {
+        self.memory.as_ref().map(MemoryShare::pool)
+    }
+
+    /// Bounds the memory of its statements from here on.
+    pub fn limit_memory(&mut self, share: MemoryShare) {
+        self.memory = Some(share);
+    }
+
+    /// The schema of tables that are named without one.
+    pub fn schema(&self) -> Option<&SchemaName> {
+        self.schema.as_ref()
+    }
+
+    /// The time zone; `None` for UTC.
+    pub fn time_zone(&self) -> Option<&str> {
+        self.zone.as_ref().map(|zone| zone.name.as_str())
+    }
+
+    /// Its temporary tables.
+    pub(crate) fn temporary(&self) -> &Temporary {
+        &self.temporary
+    }
+
+    /// Drops its temporary tables.
+    pub fn drop_temporary(&self) {
+        self.temporary.clear();
+    }
+
+    /// What short names stand for here.
+    pub fn names(&self) -> Arc<Names> {
+        Arc::new(Names { schema: self.schema.clone(), temporary: self.temporary.names().into_iter().collect() })
+    }
+
+    /// Reads every statement of `text`, as this session would run them.
+    ///
+    /// # Errors
+    /// [`EngineError::Plan`] with the place that is not understood.
+    pub fn parse(&self, text: &str) -> Result<Vec<Parsed>, EngineError> {
+        Ok(parse_among(text, &self.names())?)
     }
 
     /// Runs one statement. A relative `LOCATION` in it is relative to `base`.
@@ -221,13 +311,28 @@ impl Session {
     /// # Errors
     /// [`EngineError`]; nothing is changed then.
     pub async fn run(&mut self, parsed: &Parsed, base: &Path) -> Result<Outcome, EngineError> {
+        self.run_with(parsed, &Parameters::default(), base).await
+    }
+
+    /// Runs one statement with values for its parameters.
+    ///
+    /// # Errors
+    /// [`EngineError`]; nothing is changed then.
+    pub async fn run_with(
+        &mut self,
+        parsed: &Parsed,
+        parameters: &Parameters,
+        base: &Path,
+    ) -> Result<Outcome, EngineError> {
         let started = Instant::now();
         let result = match &parsed.statement {
-            Statement::Query(query) => query::run(self, parsed, query).await,
-            Statement::Explain(explain) => query::explain(self, parsed, explain).await,
-            Statement::Write(write) => write::run(self, parsed, write).await,
+            Statement::Query(query) => {
+                query::run(self, &parsed.text, Source::Text(query, &parsed.versions), parameters).await
+            }
+            Statement::Explain(explain) => query::explain(self, parsed, explain, parameters).await,
+            Statement::Write(write) => write::run(self, parsed, write, parameters).await,
             Statement::Set(variable) => {
-                self.set(variable);
+                self.set(variable)?;
                 return Ok(Outcome::done("set"));
             }
             other => statement::run(self, other, base).await,
@@ -245,11 +350,24 @@ impl Session {
         result
     }
 
-    fn set(&mut self, variable: &SetVariable) {
+    /// Changes a setting of the session.
+    ///
+    /// # Errors
+    /// [`EngineError::Invalid`] for a value that makes no sense.
+    pub fn set(&mut self, variable: &SetVariable) -> Result<(), EngineError> {
         match variable {
             SetVariable::Domain(domain) => self.subject.domain = *domain,
             SetVariable::Purpose(purpose) => self.subject.purpose = purpose.as_str().into(),
+            // Whether there is such a schema is not said here: only names in it can be seen or not.
+            SetVariable::Schema(schema) => self.schema.clone_from(schema),
+            SetVariable::TimeZone(None) => self.zone = None,
+            SetVariable::TimeZone(Some(name)) => {
+                let context = self.engine.context().in_time_zone(name)?;
+                let functions = context.functions();
+                self.zone = Some(Arc::new(Zone { name: name.clone(), context, functions }));
+            }
         }
+        Ok(())
     }
 
     /// Whether the principal administers the home; `what` completes "ask an admin to …".
@@ -278,11 +396,24 @@ impl Session {
     /// The subject with the groups that it belongs to now.
     pub(crate) async fn current_subject(&self, epoch: u64) -> Result<Subject, EngineError> {
         let name = &self.subject.principal.name;
-        let (principal, groups) = self
+        let (principal, mut groups) = self
             .engine
             .membership(name, epoch)
             .await?
             .ok_or_else(|| EngineError::UnknownPrincipal(name.to_string()))?;
+        for group in self.claimed.iter() {
+            // A group that the catalog does not know has no grants, and what is not a group lends nothing.
+            if let Some((claimed, above)) = self.engine.membership(group, epoch).await?
+                && claimed.kind == PrincipalKind::Group
+            {
+                groups.push(claimed.name);
+                groups.extend(above);
+            }
+        }
+        if !self.claimed.is_empty() {
+            groups.sort_unstable();
+            groups.dedup();
+        }
         Ok(Subject { principal, groups, ..self.subject.clone() })
     }
 }

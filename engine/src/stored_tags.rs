@@ -96,6 +96,11 @@ impl Origins<'_> {
         Ok(if self.is_visible(&origin.table).await? { origin.to_string() } else { "withheld".to_owned() })
     }
 
+    /// The caller knows of `table`.
+    pub(crate) fn know(&mut self, table: &TableName) {
+        self.visible.insert(table.clone(), true);
+    }
+
     pub(crate) async fn is_visible(&mut self, table: &TableName) -> Result<bool, EngineError> {
         if let Some(visible) = self.visible.get(table) {
             return Ok(*visible);

@@ -7,6 +7,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Instant};
 
+use arrow::datatypes::Schema;
 use serde_json::json;
 use sluice_catalog::{
     Change, CommittedVersion, Contents, DeltaCommit, LineageEdge, LineageKind, NewTable, ObjectId, SchemaSnapshot,
@@ -15,7 +16,7 @@ use sluice_catalog::{
 use sluice_model::{Digest, TableAction, TableName};
 use sluice_planner::{
     AuthorizedPlan, Destination, LineageEdge as PlannedEdge, PlanError, StoredLabels, authorize,
-    bind::{self, BoundPlan, Parameters, Surroundings},
+    bind::{self, BoundPlan, ParameterType, Parameters, Surroundings},
     enforce, label, lineage,
     parse::{CreateTable, Parsed, TableRef, Write},
 };
@@ -23,80 +24,165 @@ use sluice_policy::{Decisions, SchemaResource};
 use url::Url;
 
 use crate::{
-    EngineError, Outcome, Session,
+    Described, EngineError, Outcome, ResultLabels, Session, StatementKind,
     audit::Audited,
     load::{Loaded, Outside},
     sink::{Pending, write_files},
     stored_tags::{column_metadata, new_columns},
 };
 
-pub(crate) async fn run(session: &Session, parsed: &Parsed, write: &Write) -> Result<Outcome, EngineError> {
-    let target = write.target().ok_or_else(|| {
-        EngineError::invalid("the statement does not name a table to write", "write its name as schema.table")
-    })?;
-    let mut relations = parsed.relations();
-    let target_ref = TableRef::Table(sluice_catalog::TableRequest { name: target.clone(), at: Default::default() });
-    if !relations.contains(&target_ref) {
-        relations.push(target_ref);
+pub(crate) async fn run(
+    session: &Session,
+    parsed: &Parsed,
+    write: &Write,
+    parameters: &Parameters,
+) -> Result<Outcome, EngineError> {
+    let loaded = load(session, parsed, write).await?;
+    if let Write::CreateTable(create) = write {
+        // Before it is said that a table is there: whoever may not know of the schema is not told of what is in it.
+        let schema = visible_schema(session, &loaded, &create.name).await?;
+        if let Some(outcome) = existing(create, &loaded)? {
+            return Ok(outcome);
+        }
+        if create.query.is_none() {
+            return create_empty(session, parsed, create, &schema, &loaded).await;
+        }
     }
-    let loaded = session.load(&relations, &HashMap::new()).await?;
+    let planned = plan(session, parsed, write, &loaded, parameters).await?;
+    let job = Job::new(session, parsed, planned);
     match write {
-        Write::CreateTable(create) => create_table(session, parsed, create, &loaded).await,
-        Write::Insert { columns, overwrite, query, .. } => {
-            let table = managed(session, &loaded, &target)?;
-            let destination = if *overwrite { Destination::Refresh(&table) } else { Destination::Insert(&table) };
-            let planned = plan(session, &loaded, destination, |surroundings, decisions| {
-                bind::bind_insert(bind::bind(query, &parsed.versions, surroundings, decisions)?, &table, columns)
-            })?;
-            let job = Job::new(session, parsed, planned);
+        Write::CreateTable(create) => match loaded.table(&create.name) {
+            Some(table) => job.refresh(table).await,
+            None => job.create(&create.name).await,
+        },
+        Write::Insert { table, overwrite, .. } => {
+            let table = managed(session, &loaded, table)?;
             if *overwrite { job.refresh(&table).await } else { job.append(&table).await }
         }
         Write::Update(_) | Write::Delete(_) | Write::Merge(_) => {
-            let table = managed(session, &loaded, &target)?;
-            let planned = plan(session, &loaded, Destination::Change(&table), |surroundings, decisions| {
-                bind::bind_change(write, &table, &parsed.versions, surroundings, decisions)
-            })?;
-            Job::new(session, parsed, planned).change(&table).await
+            let table = managed(session, &loaded, &target(parsed, write)?)?;
+            job.change(&table).await
         }
     }
 }
 
-async fn create_table(
+/// What a write would answer, and the parameters that it takes. Nothing is run.
+pub(crate) async fn describe(
     session: &Session,
     parsed: &Parsed,
-    create: &CreateTable,
-    loaded: &Loaded,
-) -> Result<Outcome, EngineError> {
-    let schema = visible_schema(session, loaded, &create.name).await?;
-    if let Some(existing) = loaded.table(&create.name) {
-        if create.if_not_exists {
-            return Ok(Outcome::done(format!("table {} exists already", create.name)));
-        }
-        if !create.or_replace {
-            return Err(EngineError::invalid(
-                format!("table `{}` already exists", create.name),
-                "drop it first, or write CREATE OR REPLACE TABLE",
-            ));
-        }
-        if existing.kind != TableKind::Managed {
-            return Err(not_managed(existing));
+    write: &Write,
+    parameters: Option<&Parameters>,
+) -> Result<Described, EngineError> {
+    let loaded = load(session, parsed, write).await?;
+    let described = |parameters| Described {
+        kind: StatementKind::Write,
+        schema: Arc::new(Schema::empty()),
+        labels: ResultLabels::default(),
+        parameters,
+    };
+    if let Write::CreateTable(create) = write {
+        visible_schema(session, &loaded, &create.name).await?;
+        if existing(create, &loaded)?.is_some() || create.query.is_none() {
+            return Ok(described(Vec::new()));
         }
     }
-    let Some(query) = &create.query else {
-        return create_empty(session, parsed, create, &schema, loaded).await;
+    let open = Parameters::open(declared(session, parsed, write, &loaded)?);
+    let planned = plan(session, parsed, write, &loaded, parameters.unwrap_or(&open)).await?;
+    Ok(described(planned.plan.parameters().to_vec()))
+}
+
+/// The parameters of a write, with types where they stand as values for columns.
+fn declared(
+    session: &Session,
+    parsed: &Parsed,
+    write: &Write,
+    loaded: &Loaded,
+) -> Result<Vec<ParameterType>, EngineError> {
+    let known = match write {
+        Write::Insert { table, columns, query, .. } => {
+            bind::insert_parameters(query, managed(session, loaded, table)?.as_ref(), columns)
+        }
+        Write::CreateTable(_) | Write::Update(_) | Write::Delete(_) | Write::Merge(_) => Vec::new(),
     };
-    let existing = loaded.table(&create.name).cloned();
-    let destination = match &existing {
-        Some(table) => Destination::Refresh(table),
-        None => Destination::NewTable(&schema, &create.name),
-    };
-    let planned = plan(session, loaded, destination, |surroundings, decisions| {
-        bind::bind(query, &parsed.versions, surroundings, decisions)
-    })?;
-    let job = Job::new(session, parsed, planned);
-    match &existing {
-        Some(table) => job.refresh(table).await,
-        None => job.create(&create.name).await,
+    let typed = parsed.parameters.iter().map(|name| {
+        let found = known.iter().find(|(known, _)| known == name);
+        (Arc::clone(name), found.and_then(|(_, data_type)| data_type.clone()))
+    });
+    Ok(typed.collect())
+}
+
+async fn load(session: &Session, parsed: &Parsed, write: &Write) -> Result<Loaded, EngineError> {
+    let mut relations = parsed.relations();
+    let name = target(parsed, write)?;
+    let target_ref = TableRef::Table(sluice_catalog::TableRequest { name, at: Default::default() });
+    if !relations.contains(&target_ref) {
+        relations.push(target_ref);
+    }
+    session.load(&relations, &HashMap::new()).await
+}
+
+fn target(parsed: &Parsed, write: &Write) -> Result<TableName, EngineError> {
+    write.target(&parsed.versions).ok_or_else(|| {
+        EngineError::invalid("the statement does not name a table to write", "write its name as schema.table")
+    })
+}
+
+/// What `CREATE TABLE` says of a table that is there: nothing where it will be replaced.
+fn existing(create: &CreateTable, loaded: &Loaded) -> Result<Option<Outcome>, EngineError> {
+    let Some(existing) = loaded.table(&create.name) else { return Ok(None) };
+    if create.if_not_exists {
+        return Ok(Some(Outcome::done(format!("table {} exists already", create.name))));
+    }
+    if !create.or_replace {
+        return Err(EngineError::invalid(
+            format!("table `{}` already exists", create.name),
+            "drop it first, or write CREATE OR REPLACE TABLE",
+        ));
+    }
+    if existing.kind != TableKind::Managed {
+        return Err(not_managed(existing));
+    }
+    Ok(None)
+}
+
+/// Plans a write whose rows come from a query.
+async fn plan(
+    session: &Session,
+    parsed: &Parsed,
+    write: &Write,
+    loaded: &Loaded,
+    parameters: &Parameters,
+) -> Result<Planned, EngineError> {
+    let locals = HashMap::new();
+    let outside = session.outside(&locals, parameters);
+    let versions = &parsed.versions;
+    match write {
+        Write::CreateTable(create) => {
+            let schema = visible_schema(session, loaded, &create.name).await?;
+            let destination = match loaded.table(&create.name) {
+                Some(table) => Destination::Refresh(table),
+                None => Destination::NewTable(&schema, &create.name),
+            };
+            let query = create.query.as_ref().ok_or_else(|| EngineError::Bug("a table without a query".to_owned()))?;
+            let declared = bind::column_schema(&create.columns, session.functions())?;
+            plan_in(loaded, &outside, destination, |surroundings, decisions| {
+                let bound = bind::bind(query, versions, surroundings, decisions)?;
+                if create.columns.is_empty() { Ok(bound) } else { bind::bind_declared(bound, &declared, &create.name) }
+            })
+        }
+        Write::Insert { table, columns, overwrite, query } => {
+            let table = managed(session, loaded, table)?;
+            let destination = if *overwrite { Destination::Refresh(&table) } else { Destination::Insert(&table) };
+            plan_in(loaded, &outside, destination, |surroundings, decisions| {
+                bind::bind_insert(bind::bind(query, versions, surroundings, decisions)?, &table, columns)
+            })
+        }
+        Write::Update(_) | Write::Delete(_) | Write::Merge(_) => {
+            let table = managed(session, loaded, &target(parsed, write)?)?;
+            plan_in(loaded, &outside, Destination::Change(&table), |surroundings, decisions| {
+                bind::bind_change(write, &table, versions, surroundings, decisions)
+            })
+        }
     }
 }
 
@@ -170,16 +256,6 @@ pub(crate) fn plan_in(
     Ok(Planned { plan, lineage, analysis: started.elapsed() })
 }
 
-fn plan(
-    session: &Session,
-    loaded: &Loaded,
-    destination: Destination<'_>,
-    bind: impl FnOnce(&Surroundings<'_>, &mut Decisions<'_>) -> Result<BoundPlan, PlanError>,
-) -> Result<Planned, EngineError> {
-    let (locals, parameters) = (HashMap::new(), Parameters::default());
-    plan_in(loaded, &session.outside(&locals, &parameters), destination, bind)
-}
-
 /// The table `name`, if the caller may know of it and it is one that Sluice writes.
 pub(crate) fn managed(session: &Session, loaded: &Loaded, name: &TableName) -> Result<Arc<TableSnapshot>, EngineError> {
     let table = session.visible_table(loaded, name)?;
@@ -195,13 +271,18 @@ fn not_managed(table: &TableSnapshot) -> EngineError {
                 TableKind::External => "an external table",
                 TableKind::View => "a view",
                 TableKind::Managed => "a managed table",
+                TableKind::Temporary => "a temporary table",
             }
         ),
         "write into a table made with CREATE TABLE",
     )
 }
 
-async fn visible_schema(session: &Session, loaded: &Loaded, name: &TableName) -> Result<SchemaSnapshot, EngineError> {
+pub(crate) async fn visible_schema(
+    session: &Session,
+    loaded: &Loaded,
+    name: &TableName,
+) -> Result<SchemaSnapshot, EngineError> {
     session.schema_for(loaded, &name.schema, false).await
 }
 
@@ -466,7 +547,7 @@ impl Session {
     }
 
     /// Enters a written table into the catalog; from here on it can be seen.
-    async fn name_table(
+    pub(crate) async fn name_table(
         &self,
         name: &TableName,
         location: &Url,

@@ -10,7 +10,7 @@ use sluice_catalog::{CatalogSnapshot, SchemaSnapshot, StoredTag, TableSnapshot};
 use sluice_model::{
     Element, ElementId, Elements, Flow, IndirectRule, Label, TableAction, TableName, Tag, TagAction, TagSource,
 };
-use sluice_policy::{Decision, Decisions, SchemaResource, Sink, TagContext};
+use sluice_policy::{Decision, Decisions, Outcome, SchemaResource, Sink, TagContext};
 
 use crate::{
     Denial, DenialKind, PlanError,
@@ -155,11 +155,12 @@ pub fn authorize(
     let (metrics, stored) = match destination {
         Destination::Principal => Default::default(),
         Destination::NewTable(_, name) => {
-            (metrics(&labeled, surroundings.snapshot, decisions), stored_labels(&labeled, name))
+            (metrics(&labeled, surroundings.snapshot, decisions), stored_labels(&labeled, name, surroundings.snapshot))
         }
-        Destination::Refresh(table) => {
-            (metrics(&labeled, surroundings.snapshot, decisions), stored_labels(&labeled, &table.name))
-        }
+        Destination::Refresh(table) => (
+            metrics(&labeled, surroundings.snapshot, decisions),
+            stored_labels(&labeled, &table.name, surroundings.snapshot),
+        ),
         Destination::Insert(table) | Destination::Change(table) => {
             (metrics(&labeled, surroundings.snapshot, decisions), adopted_labels(&labeled, table, surroundings)?)
         }
@@ -211,6 +212,15 @@ fn ruling(
     decisions: &mut Decisions<'_>,
 ) -> Ruling {
     let action = destination.action(flow);
+    // Whoever brought the values along learns nothing from them. What others make of them later carries the tag.
+    if is_own_upload(element, snapshot) {
+        let decision = Arc::new(Decision {
+            outcome: Outcome::Allow,
+            policies: vec!["session.own_upload".to_owned()],
+            errors: false,
+        });
+        return Ruling { element: element.clone(), flow, action, verdict: Verdict::Allow, decision };
+    }
     let ctx = TagContext { origin: &element.origin, sink: destination.sink() };
     let decision = decisions.tag(action, &element.tag, &ctx);
     let verdict = if decision.is_allowed() {
@@ -223,6 +233,22 @@ fn ruling(
         }
     };
     Ruling { element: element.clone(), flow, action, verdict, decision }
+}
+
+/// Whether an element is of nothing but rows that the session itself brought along and nobody has classified.
+///
+/// INVARIANT: no stored tag has an origin of this kind, since [`settled`] replaces it; so it comes from the scan of a
+/// temporary table of this session.
+fn is_own_upload(element: &Element, snapshot: &CatalogSnapshot) -> bool {
+    element.tag == Tag::unclassified() && snapshot.is_temporary(&element.origin.table)
+}
+
+/// An element as it is stored at `place`: a session's own upload begins there.
+fn settled(element: &Element, place: &sluice_model::Origin, snapshot: &CatalogSnapshot) -> Element {
+    if snapshot.is_temporary(&element.origin.table) {
+        return Element { tag: element.tag.clone(), origin: place.clone() };
+    }
+    element.clone()
 }
 
 /// What flows anywhere else than where it already is: a value that stays in its column needs nothing.
@@ -387,36 +413,43 @@ fn metrics(labeled: &LabeledPlan, snapshot: &CatalogSnapshot, decisions: &mut De
 
 /// The tags of a table whose rows are all made by `labeled`: those of `d` and `i` per column, those of `R` on the
 /// rows. A column computed from literals alone is public.
-fn stored_labels(labeled: &LabeledPlan, table: &TableName) -> StoredLabels {
+fn stored_labels(labeled: &LabeledPlan, table: &TableName, snapshot: &CatalogSnapshot) -> StoredLabels {
     let schema = labeled.bound.plan.schema();
     let columns = labeled.label.columns.iter().zip(schema.fields()).map(|(label, field)| {
         let name: Arc<str> = field.name().as_str().into();
-        let mut tags = column_tags(labeled, label);
+        let place = sluice_model::Origin::column(table, name.clone());
+        let mut tags = column_tags(labeled, label, &place, snapshot);
         if label.direct.is_empty() {
-            let origin = sluice_model::Origin::column(table, name.clone());
-            tags.push(propagated(Tag::public(), Flow::Direct, origin));
+            tags.push(propagated(Tag::public(), Flow::Direct, place));
         }
         (name, tags)
     });
-    StoredLabels { columns: columns.collect(), rows: row_tags(labeled) }
+    StoredLabels { columns: columns.collect(), rows: row_tags(labeled, table, snapshot) }
 }
 
-fn column_tags(labeled: &LabeledPlan, label: &ColumnLabel) -> Vec<StoredTag> {
+fn column_tags(
+    labeled: &LabeledPlan,
+    label: &ColumnLabel,
+    place: &sluice_model::Origin,
+    snapshot: &CatalogSnapshot,
+) -> Vec<StoredTag> {
     let of = |flow: Flow, label: &Label| {
-        labeled
-            .elements
-            .of(label)
-            .map(|element| propagated(element.tag.clone(), flow, element.origin.clone()))
-            .collect::<Vec<_>>()
+        let elements = labeled.elements.of(label).map(|element| settled(element, place, snapshot));
+        elements.map(|element| propagated(element.tag, flow, element.origin)).collect::<Vec<_>>()
     };
     let mut tags = of(Flow::Direct, &label.direct);
     tags.extend(of(Flow::Indirect, &label.indirect));
+    tags.dedup();
     tags
 }
 
-fn row_tags(labeled: &LabeledPlan) -> Vec<StoredTag> {
-    let rows = labeled.elements.of(&labeled.label.rows);
-    rows.map(|element| propagated(element.tag.clone(), Flow::Row, element.origin.clone())).collect()
+fn row_tags(labeled: &LabeledPlan, table: &TableName, snapshot: &CatalogSnapshot) -> Vec<StoredTag> {
+    let place = sluice_model::Origin::rows(table);
+    let rows = labeled.elements.of(&labeled.label.rows).map(|element| settled(element, &place, snapshot));
+    let mut tags: Vec<_> = rows.map(|element| propagated(element.tag, Flow::Row, element.origin)).collect();
+    tags.sort();
+    tags.dedup();
+    tags
 }
 
 fn propagated(tag: Tag, flow: Flow, origin: sluice_model::Origin) -> StoredTag {
@@ -433,7 +466,8 @@ fn adopted_labels(
     table: &TableSnapshot,
     surroundings: &Surroundings<'_>,
 ) -> Result<StoredLabels, PlanError> {
-    let mut rows = row_tags(labeled);
+    let snapshot = surroundings.snapshot;
+    let mut rows = row_tags(labeled, &table.name, snapshot);
     rows.retain(|new| !table.row_tags.iter().any(|old| old.tag == new.tag && old.origin == new.origin));
     let on_rows =
         |tag: &Tag| rows.iter().any(|row| row.tag == *tag) || table.row_tags.iter().any(|row| row.tag == *tag);
@@ -443,7 +477,7 @@ fn adopted_labels(
         let own = own_elements(&column.tags, &name.clone().into());
         let is_classified = column.tags.iter().any(|stored| stored.source == TagSource::Set);
         let mut adopted = Vec::new();
-        for new in column_tags(labeled, label) {
+        for new in column_tags(labeled, label, &name.clone().into(), snapshot) {
             let element = Element { tag: new.tag.clone(), origin: new.origin.clone() };
             let stands = own.contains(&element) || (is_classified && column.tags.iter().any(|old| old.tag == new.tag));
             if stands || (new.flow != Flow::Direct && on_rows(&new.tag)) {

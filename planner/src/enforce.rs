@@ -1,11 +1,13 @@
 //! The last stage: a decided plan becomes one that the engine may run.
 
 use datafusion_expr::LogicalPlan;
+use sluice_model::Elements;
 
 use crate::{
     Decided,
     authorize::{Access, Metrics, Ruling, StoredLabels, Verdict},
-    bind::{Expectations, Relation},
+    bind::{Expectations, ParameterType, Relation},
+    label::{Dependencies, LabeledPlan, RelationLabel},
 };
 
 /// A plan that may be run, with what was decided about it.
@@ -16,10 +18,13 @@ pub struct AuthorizedPlan {
     plan: LogicalPlan,
     relations: Vec<Relation>,
     expectations: Expectations,
+    parameters: Vec<ParameterType>,
     rulings: Vec<Ruling>,
     accesses: Vec<Access>,
     metrics: Metrics,
     stored: StoredLabels,
+    label: RelationLabel,
+    elements: Elements,
 }
 
 /// Makes a decided plan runnable.
@@ -28,15 +33,18 @@ pub struct AuthorizedPlan {
 /// exactly what was decided about.
 pub fn enforce(decided: Decided) -> AuthorizedPlan {
     let Decided { labeled, rulings, accesses, metrics, stored } = decided;
-    let bound = labeled.bound;
+    let LabeledPlan { bound, label, elements, markers: _ } = labeled;
     AuthorizedPlan {
         plan: bound.plan,
         relations: bound.relations,
         expectations: bound.expectations,
+        parameters: bound.parameters,
         rulings,
         accesses,
         metrics,
         stored,
+        label,
+        elements,
     }
 }
 
@@ -49,6 +57,16 @@ impl AuthorizedPlan {
     /// Every table and view that it reads.
     pub fn relations(&self) -> &[Relation] {
         &self.relations
+    }
+
+    /// The parameters of a statement that is being prepared, with the types that they must have.
+    pub fn parameters(&self) -> &[ParameterType] {
+        &self.parameters
+    }
+
+    /// What its columns and rows depend on.
+    pub fn dependencies(&self) -> Dependencies {
+        self.label.dependencies(&self.elements)
     }
 
     /// What its last columns mean.

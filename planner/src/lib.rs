@@ -40,5 +40,5 @@ pub use denial::{ColumnOrRows, Denial, DenialKind, ObjectReason};
 pub use enforce::{AuthorizedPlan, enforce};
 pub use error::{PlanError, nearest};
 pub use explain::{GovernanceRow, explain, render_plan};
-pub use label::reading::LineageKind;
+pub use label::{Dependencies, Dependency, reading::LineageKind};
 pub use lineage::{LineageEdge, lineage};

@@ -73,10 +73,18 @@ impl Catalog {
     /// Starts a change to the record of what happened: audit, runs, lineage. No decision is computed from it, so it
     /// leaves the epoch; every statement writes to it, so it does not wait for the disk.
     pub(super) async fn journal(&self) -> Result<Edit> {
-        let writers = self.writers()?;
-        let turn = Arc::clone(&writers.turn).lock_owned().await;
-        let transaction = writers.prompt.begin_with("BEGIN IMMEDIATE").await?;
+        self.journal_in(self.turn().await?).await
+    }
+
+    /// As [`Self::journal`], for whoever has the turn already.
+    pub(super) async fn journal_in(&self, turn: OwnedMutexGuard<()>) -> Result<Edit> {
+        let transaction = self.writers()?.prompt.begin_with("BEGIN IMMEDIATE").await?;
         Ok(Edit { transaction, noticeable: false, _turn: turn })
+    }
+
+    /// Waits for the turn to write, within this process.
+    pub(super) async fn turn(&self) -> Result<OwnedMutexGuard<()>> {
+        Ok(Arc::clone(&self.writers()?.turn).lock_owned().await)
     }
 
     fn writers(&self) -> Result<&Writers> {

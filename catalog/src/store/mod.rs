@@ -2,6 +2,7 @@
 
 mod approvals;
 mod audit;
+mod credentials;
 mod edit;
 mod grants;
 mod lineage;
@@ -12,6 +13,7 @@ mod principals;
 mod run_records;
 mod runs;
 mod schemas;
+mod seen;
 mod table_records;
 mod tables;
 mod tag_rows;
@@ -31,12 +33,14 @@ use sqlx::{Sqlite, SqlitePool, Transaction, query_scalar};
 
 pub use approvals::ExperimentApproval;
 pub use audit::{AuditDecision, AuditFilter, AuditRecord};
+pub use credentials::TokenRecord;
 pub use grants::{Grant, GrantFilter, GrantObject, GrantRecord};
 pub use lineage::{LineageEdge, LineageKind, LineageRecord};
 pub use pipelines::PipelineRecord;
 pub use policies::{PolicyRecord, PolicyText};
 pub use principals::PrincipalRecord;
 pub use run_records::{RunRecord, RunStatus, StageRecord, StageStatus};
+pub use seen::{SeenBy, TablePattern};
 pub(crate) use table_records::RelationRow;
 pub use table_records::{ColumnRecord, Format, NewColumn, NewTable, TableRecord, TableSource};
 pub(crate) use tag_rows::read_tags;
@@ -62,6 +66,7 @@ struct Inner {
     writers: Option<edit::Writers>,
     snapshots: SnapshotCache,
     rules: Mutex<Option<EpochRules>>,
+    journal: audit::JournalQueue,
 }
 
 /// The declared tags as they were at one epoch.
@@ -81,6 +86,7 @@ impl Catalog {
             writers,
             snapshots: SnapshotCache::default(),
             rules: Mutex::new(None),
+            journal: audit::JournalQueue::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -112,6 +118,11 @@ impl Catalog {
         if let Some(writers) = &self.inner.writers {
             writers.close().await;
         }
+    }
+
+    /// Entries that wait to be written into the audit log.
+    fn journal_queue(&self) -> &audit::JournalQueue {
+        &self.inner.journal
     }
 
     /// The connections for reading.

@@ -18,10 +18,11 @@ use super::{Catalog, Result, edit::Writers, now_ms};
 use crate::CatalogError;
 
 /// What made the store what it is, in order; a store's format is the number of those applied to it.
-const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/0001_catalog.sql")];
+const MIGRATIONS: [&str; 2] =
+    [include_str!("../../migrations/0001_catalog.sql"), include_str!("../../migrations/0002_credentials.sql")];
 
 /// How long to wait for another process that changes the catalog.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How many statements may read at the same time.
 const READERS: u32 = 8;

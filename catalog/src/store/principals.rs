@@ -43,7 +43,7 @@ impl Catalog {
         edit.commit().await
     }
 
-    /// Removes a principal with its memberships and the grants to it.
+    /// Removes a principal with its memberships, its credentials and the grants to it.
     ///
     /// # Errors
     /// [`CatalogError::PrincipalMissing`], [`CatalogError::PrincipalBuiltIn`], [`CatalogError::LastAdmin`], and

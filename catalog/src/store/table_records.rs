@@ -178,6 +178,8 @@ macro_rules! relation_query {
     };
 }
 
+pub(super) use relation_query;
+
 impl RelationRow {
     /// The table called `name` as `executor` sees it.
     pub(crate) async fn by_name(executor: impl SqliteExecutor<'_>, name: &TableName) -> Result<Option<Self>> {
@@ -214,6 +216,7 @@ impl RelationRow {
             },
             TableKind::Managed => TableSource::Managed { location: self.location.ok_or_else(malformed)? },
             TableKind::View => TableSource::View { query: self.query.ok_or_else(malformed)?.into() },
+            TableKind::Temporary => return Err(malformed()),
         };
         Ok(TableRecord {
             name: TableName::new(self.schema_name.as_str(), self.name),

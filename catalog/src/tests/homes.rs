@@ -71,6 +71,30 @@ async fn a_home_of_a_later_version_is_refused_with_the_version_to_use() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_home_of_the_first_version_is_brought_up_to_date_with_all_that_it_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("catalog.db");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+    let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+    connection.execute(include_str!("../../migrations/0001_catalog.sql")).await.unwrap();
+    connection.close().await.unwrap();
+    raw(
+        &path,
+        "INSERT INTO meta VALUES (1, 1, '0.1.0', 7, 0);
+         INSERT INTO principal (name, kind, created_by, created_at) VALUES ('ann', 'USER', 'ann', 0)",
+    )
+    .await;
+    let read_only = Catalog::open_read_only(&path).await.unwrap_err();
+    assert!(matches!(read_only, CatalogError::OlderHome { .. }), "{read_only:?}");
+    let catalog = Catalog::open(&path).await.unwrap();
+    assert_eq!(catalog.epoch().await.unwrap(), 8, "what was remembered of it is forgotten");
+    catalog.set_password("ann", "$argon2id$1", "ann").await.unwrap();
+    assert_eq!(catalog.tokens(None).await.unwrap(), []);
+    catalog.close().await;
+    assert_eq!(Catalog::open(&path).await.unwrap().epoch().await.unwrap(), 9, "once is enough");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_cannot_be_written_is_read_and_not_changed() {
     let home = Home::new().await;
     home.catalog.close().await;

@@ -1,5 +1,6 @@
 //! What the crate promises, tried from outside its modules: one file for each promise.
 
+mod credentials;
 mod delta_reading;
 mod delta_types;
 mod delta_writing;

@@ -1,5 +1,6 @@
 //! Statements about the catalog: what there is, who may do what, and answers about both. One file per family.
 
+mod credentials;
 mod files;
 mod grants;
 mod lineage;
@@ -12,6 +13,7 @@ mod views;
 
 use std::{collections::HashMap, path::Path, sync::Arc};
 
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use sluice_catalog::{SchemaSnapshot, TableRecord, TableSnapshot};
 use sluice_model::{Domain, SchemaName, Subject, TableAction, TableName};
 use sluice_planner::{
@@ -44,6 +46,7 @@ pub(crate) async fn run(session: &Session, statement: &Statement, base: &Path) -
                 DropKind::Tag(tag) => tags::drop(session, tag).await,
                 DropKind::Principal(kind, name) => principals::drop(session, *kind, name).await,
                 DropKind::Policy(name) => grants::drop_policy(session, name).await,
+                DropKind::Token(id) => credentials::drop_token(session, id).await,
             };
             match result {
                 Err(error) if *if_exists && is_missing(&error) => Ok(Outcome::done("nothing to drop")),
@@ -60,6 +63,13 @@ pub(crate) async fn run(session: &Session, statement: &Statement, base: &Path) -
             principals::create(session, principal, *if_not_exists).await
         }
         Statement::AlterGroup { group, add, member } => principals::alter_group(session, group, *add, member).await,
+        Statement::CreateToken { kind, holder, expires_at_ms } => {
+            credentials::create_token(session, *kind, holder, *expires_at_ms).await
+        }
+        Statement::SetPassword { principal, password: Some(password) } => {
+            credentials::set_password(session, principal, password).await
+        }
+        Statement::SetPassword { principal, password: None } => credentials::drop_password(session, principal).await,
         Statement::Grant(grant) => grants::run(session, grant).await,
         Statement::CreatePolicy { name, cedar } => grants::create_policy(session, name, cedar).await,
         Statement::Show(show) => show::run(session, show).await,
@@ -70,17 +80,32 @@ pub(crate) async fn run(session: &Session, statement: &Statement, base: &Path) -
     }
 }
 
+/// Whether a statement about the catalog answers rows.
+pub(crate) fn answers_rows(statement: &Statement) -> bool {
+    !answer_schema(statement).fields().is_empty()
+}
+
+/// The columns of what a statement about the catalog answers besides having been done.
+pub(crate) fn answer_schema(statement: &Statement) -> SchemaRef {
+    if matches!(statement, Statement::CreateToken { .. }) {
+        return Arc::new(Schema::new(vec![Field::new("token", DataType::Utf8, true)]));
+    }
+    Arc::new(Schema::empty())
+}
+
 fn is_missing(error: &EngineError) -> bool {
     use sluice_catalog::CatalogError as Missing;
     matches!(
         error,
         EngineError::Plan(PlanError::NotVisible(_))
+            | EngineError::SchemaNotVisible(_)
             | EngineError::Catalog(
                 Missing::SchemaMissing(_)
                     | Missing::TableMissing(_)
                     | Missing::TagMissing { .. }
                     | Missing::PrincipalMissing(_)
                     | Missing::PolicyMissing(_)
+                    | Missing::TokenMissing(_)
             )
     )
 }
@@ -206,8 +231,5 @@ impl Session {
 }
 
 pub(crate) fn hidden_schema(name: &SchemaName) -> EngineError {
-    EngineError::invalid(
-        format!("schema `{name}` does not exist or is not visible"),
-        "an admin can make it with CREATE SCHEMA, or grant CREATE on it",
-    )
+    EngineError::SchemaNotVisible(name.clone())
 }

@@ -2,6 +2,7 @@
 
 use sluice_catalog::{TableSource, delta};
 use sluice_model::{Domain, SchemaName, TableAction};
+use sluice_planner::parse::{CATALOG, TEMPORARY};
 use sluice_policy::SchemaResource;
 use url::Url;
 
@@ -15,6 +16,9 @@ pub(super) async fn create(
     if_not_exists: bool,
 ) -> Result<Outcome, EngineError> {
     session.require_admin("create the schema").await?;
+    if [TEMPORARY, CATALOG].contains(&name.as_str()) {
+        return Err(EngineError::invalid(format!("`{name}` has a meaning of its own"), "give the schema another name"));
+    }
     let catalog = session.engine().catalog();
     if if_not_exists && catalog.schema(name).await?.is_some() {
         return Ok(Outcome::done(format!("schema {name} exists already")));

@@ -10,7 +10,7 @@ use sluice_planner::parse::{GrantObject, ShowStatement};
 use sluice_policy::SchemaResource;
 use url::Url;
 
-use super::{Standing, lineage, principals::require_kind, resource};
+use super::{Standing, credentials, lineage, principals::require_kind, resource};
 use crate::{
     EngineError, Outcome, Session,
     answer::{Cell, answer, moment},
@@ -24,6 +24,7 @@ pub(super) async fn run(session: &Session, show: &ShowStatement) -> Result<Outco
         ShowStatement::Lineage(table, column) => lineage::show(session, table, column).await,
         ShowStatement::Grants(object, principal) => grants(session, object.as_ref(), principal.as_ref()).await,
         ShowStatement::Audit(principal) => audit(session, principal.as_deref()).await,
+        ShowStatement::Tokens(principal) => credentials::show_tokens(session, principal.as_ref()).await,
         ShowStatement::Schemas => schemas(session).await,
         ShowStatement::Tables(schema) => tables(session, schema.as_ref()).await,
         ShowStatement::Columns(table) => columns(session, table).await,

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use datafusion_expr::{Expr, LogicalPlanBuilder};
-use datafusion_sql::planner::{PlannerContext, SqlToRel};
+use datafusion_sql::planner::SqlToRel;
 use sluice_policy::Decisions;
 
 use super::{Binder, BoundPlan, Shared, Surroundings, context::Context};
@@ -57,7 +57,7 @@ impl Expectations {
 /// # Errors
 /// [`PlanError`] when a condition makes no sense over the columns.
 pub(super) fn add(
-    bound: BoundPlan,
+    mut bound: BoundPlan,
     expectations: &[Expectation],
     versions: &Versions,
     surroundings: &Surroundings<'_>,
@@ -66,8 +66,10 @@ pub(super) fn add(
     if expectations.is_empty() {
         return Ok(bound);
     }
-    let shared =
-        Shared { decisions: std::cell::RefCell::new(decisions), relations: std::cell::RefCell::new(bound.relations) };
+    let shared = Shared {
+        decisions: std::cell::RefCell::new(decisions),
+        relations: std::cell::RefCell::new(std::mem::take(&mut bound.relations)),
+    };
     let binder = Binder { surroundings, shared: &shared, via: Arc::new([]), versions };
     let context = Context { binder: &binder };
     let planner = SqlToRel::new(&context);
@@ -76,7 +78,7 @@ pub(super) fn add(
     let mut markers = Vec::with_capacity(expectations.len());
     for (index, expectation) in expectations.iter().enumerate() {
         let condition = planner
-            .sql_to_expr(expectation.condition.clone(), &schema, &mut PlannerContext::new())
+            .sql_to_expr(expectation.condition.clone(), &schema, &mut surroundings.parameters.planner_context())
             .map_err(PlanError::from_binding)?;
         columns.push(condition.is_not_true().alias(format!("violates {index}: {}", expectation.name)));
         markers.push(Marker { name: Arc::clone(&expectation.name), on_violation: expectation.on_violation });
@@ -86,7 +88,7 @@ pub(super) fn add(
         .and_then(LogicalPlanBuilder::build)
         .map_err(PlanError::from_binding)?;
     let plan = surroundings.parameters.fill(plan)?;
-    Ok(BoundPlan { plan, relations: shared.relations.into_inner(), expectations: Expectations(markers) })
+    Ok(BoundPlan { plan, relations: shared.relations.into_inner(), expectations: Expectations(markers), ..bound })
 }
 
 /// Takes the last columns of `bound`, as many as there are `markers`, for the boolean columns of a rewrite.

@@ -13,8 +13,9 @@ mod write;
 
 use std::{cell::RefCell, collections::HashMap, sync::Arc};
 
-use datafusion_expr::LogicalPlan;
-use datafusion_sql::planner::{ParserOptions, SqlToRel};
+use datafusion_common::tree_node::Transformed;
+use datafusion_expr::{LogicalPlan, LogicalPlanBuilder, planner::ContextProvider};
+use datafusion_sql::planner::{ParserOptions, PlannerContext, SqlToRel};
 use sluice_catalog::{CatalogSnapshot, TableSnapshot};
 use sluice_model::{Subject, TableName};
 use sluice_policy::{Authorizer, Decisions};
@@ -25,10 +26,10 @@ use context::Context;
 pub(crate) use context::resource;
 pub use expectations::{Expectations, Marker};
 pub use functions::Functions;
-pub use parameters::{Parameters, column_schema, parameter_value};
+pub use parameters::{ParameterType, Parameters, column_schema, parameter_value};
 pub use rewrite::CHANGED;
 pub use source::{GovernedSource, WorkTable};
-pub use write::{bind_change, bind_expected, bind_insert};
+pub use write::{bind_change, bind_declared, bind_expected, bind_insert, insert_parameters};
 
 /// What a query is bound against.
 pub struct Surroundings<'a> {
@@ -74,9 +75,16 @@ pub struct BoundPlan {
     pub(crate) plan: LogicalPlan,
     pub(crate) relations: Vec<Relation>,
     pub(crate) expectations: Expectations,
+    pub(crate) parameters: Vec<ParameterType>,
 }
 
 impl BoundPlan {
+    /// The parameters of a statement that is being prepared, with the types that they must have; `None` where any
+    /// will do.
+    pub fn parameters(&self) -> &[ParameterType] {
+        &self.parameters
+    }
+
     /// The plan.
     pub fn plan(&self) -> &LogicalPlan {
         &self.plan
@@ -105,8 +113,34 @@ pub fn bind(
 ) -> Result<BoundPlan, PlanError> {
     let shared = Shared { decisions: RefCell::new(decisions), relations: RefCell::new(Vec::new()) };
     let plan = Binder { surroundings, shared: &shared, via: Arc::new([]), versions }.query(query.clone())?;
+    finished(plan, shared, surroundings)
+}
+
+/// Binds a plan that came from elsewhere than text: its scans, which name tables, become scans of what the names
+/// stand for here. Anything else in it meets the labelling rules, as in a plan from text.
+///
+/// # Errors
+/// [`PlanError`] when a table is unknown or not visible, or the plan does not fit it.
+pub fn bind_plan(
+    plan: LogicalPlan,
+    versions: &Versions,
+    surroundings: &Surroundings<'_>,
+    decisions: &mut Decisions<'_>,
+) -> Result<BoundPlan, PlanError> {
+    let shared = Shared { decisions: RefCell::new(decisions), relations: RefCell::new(Vec::new()) };
+    let plan = Binder { surroundings, shared: &shared, via: Arc::new([]), versions }.plan(plan)?;
+    finished(plan, shared, surroundings)
+}
+
+fn finished(
+    plan: LogicalPlan,
+    shared: Shared<'_, '_>,
+    surroundings: &Surroundings<'_>,
+) -> Result<BoundPlan, PlanError> {
     let plan = surroundings.parameters.fill(plan)?;
-    Ok(BoundPlan { plan, relations: shared.relations.into_inner(), expectations: Expectations::default() })
+    let parameters = parameters::inferred(&plan, surroundings.parameters)?;
+    let relations = shared.relations.into_inner();
+    Ok(BoundPlan { plan, relations, expectations: Expectations::default(), parameters })
 }
 
 /// What the binders of one statement, its own and those of its views, share.
@@ -128,8 +162,28 @@ impl Binder<'_, '_, '_> {
     fn query(&self, query: ast::Query) -> Result<LogicalPlan, PlanError> {
         let context = Context { binder: self };
         let options = ParserOptions::from(&self.surroundings.functions.options().sql_parser).with_collect_spans(true);
+        // A view has no parameters, whatever those of the statement that reads it are called.
+        let mut parameters =
+            if self.via.is_empty() { self.surroundings.parameters.planner_context() } else { PlannerContext::new() };
         SqlToRel::new_with_options(&context, options)
-            .sql_statement_to_plan(ast::Statement::Query(Box::new(query)))
+            .sql_statement_to_plan_with_context(ast::Statement::Query(Box::new(query)), &mut parameters)
             .map_err(PlanError::from_binding)
+    }
+
+    /// A plan with governed scans in place of those that only name tables.
+    fn plan(&self, plan: LogicalPlan) -> Result<LogicalPlan, PlanError> {
+        let context = Context { binder: self };
+        let bound = plan.transform_up_with_subqueries(|node| {
+            let LogicalPlan::TableScan(scan) = node else { return Ok(Transformed::no(node)) };
+            let source = context.get_table_source(scan.table_name.clone())?;
+            let mut governed = LogicalPlanBuilder::scan(scan.table_name, source, scan.projection)?;
+            // A scan applies no predicates by itself.
+            for predicate in scan.filters {
+                governed = governed.filter(predicate)?;
+            }
+            governed = governed.limit(0, scan.fetch)?;
+            Ok(Transformed::yes(governed.build()?))
+        });
+        Ok(bound.map_err(PlanError::from_binding)?.data)
     }
 }

@@ -1,56 +1,153 @@
-//! `$name` parameters: typed values that stand where a literal could.
+//! Parameters: typed values that stand where a literal could, written `$name`, `$1` or `?`.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema};
 use datafusion_common::{
     ParamValues, ScalarValue,
-    tree_node::{TreeNode, TreeNodeRecursion},
+    tree_node::{Transformed, TreeNode, TreeNodeRecursion},
 };
-use datafusion_expr::{Expr, LogicalPlan};
-use datafusion_sql::planner::SqlToRel;
+use datafusion_expr::{Expr, LogicalPlan, Values};
+use datafusion_sql::planner::{PlannerContext, SqlToRel};
 use sqlparser::ast;
 
 use super::{Functions, context::TypesOnly};
 use crate::{PlanError, parse::Column};
 
-/// The values of `$name` parameters, by name.
+/// A parameter's name and the type that it has to have; `None` where any will do.
+pub type ParameterType = (Arc<str>, Option<DataType>);
+
+/// The parameters of a statement: names, types, and the values of one run or of several at once.
+///
+/// A statement's parameters are either named, or numbered from one without a gap.
 #[derive(Debug, Clone, Default)]
-pub struct Parameters(HashMap<String, ScalarValue>);
+pub struct Parameters {
+    /// Name and type, where that is known.
+    declared: Vec<ParameterType>,
+    /// `None` while a statement is prepared, when there are no values yet.
+    rows: Option<Vec<Vec<ScalarValue>>>,
+}
 
 impl FromIterator<(String, ScalarValue)> for Parameters {
     fn from_iter<I: IntoIterator<Item = (String, ScalarValue)>>(values: I) -> Self {
-        Self(values.into_iter().collect())
+        let (declared, row) =
+            values.into_iter().map(|(name, value)| ((Arc::from(name), Some(value.data_type())), value)).unzip();
+        Self { declared, rows: Some(vec![row]) }
     }
 }
 
 impl Parameters {
-    /// `plan` with every parameter replaced by its value.
+    /// The parameters of a statement that is being prepared.
+    pub fn open(declared: Vec<ParameterType>) -> Self {
+        Self { declared, rows: None }
+    }
+
+    /// `names` with the values of one or more runs, each as many as there are names.
+    pub fn bound(names: &[Arc<str>], rows: Vec<Vec<ScalarValue>>) -> Self {
+        let types = |position: usize| rows.first().and_then(|row| row.get(position)).map(ScalarValue::data_type);
+        let declared = names.iter().enumerate().map(|(position, name)| (Arc::clone(name), types(position))).collect();
+        Self { declared, rows: Some(rows) }
+    }
+
+    /// What the planner is told of the parameters: it needs their types before it meets them.
+    pub(super) fn planner_context(&self) -> PlannerContext {
+        let field = |(name, data_type): &ParameterType| -> Option<FieldRef> {
+            // A name without a type would be unknown to the planner, which finds names by their fields.
+            let data_type = data_type.clone().or_else(|| name.parse::<usize>().is_err().then_some(DataType::Null))?;
+            Some(Arc::new(Field::new(&**name, data_type, true)))
+        };
+        PlannerContext::new().with_prepare_param_data_types(self.declared.iter().map(field).collect())
+    }
+
+    /// `plan` with every parameter replaced by its value. Those of a statement that is being prepared stay.
     pub(super) fn fill(&self, plan: LogicalPlan) -> Result<LogicalPlan, PlanError> {
-        let mut used = Vec::new();
-        plan.apply_with_subqueries(|node| {
-            node.apply_expressions(|expr| {
-                expr.apply(|expr| {
-                    if let Expr::Placeholder(placeholder) = expr {
-                        used.push(placeholder.id.clone());
-                    }
-                    Ok(TreeNodeRecursion::Continue)
-                })
-            })
-        })
-        .map_err(PlanError::from_binding)?;
+        let used = placeholders(&plan)?;
         if used.is_empty() {
             return Ok(plan);
         }
-        if let Some(unknown) = used.iter().find(|id| !self.0.contains_key(id.trim_start_matches('$'))) {
+        if let Some(unknown) = used.iter().find(|id| self.position(id).is_none()) {
             return Err(PlanError::invalid_hint(
                 format!("parameter `{unknown}` is not declared"),
-                "declare it in the pipeline's header: parameters (name TYPE DEFAULT value)",
+                "bind a value to it; in a pipeline, declare it in the header: parameters (name TYPE DEFAULT value)",
             ));
         }
-        let values = self.0.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
-        plan.with_param_values(ParamValues::Map(values)).map_err(PlanError::from_binding)
+        match self.rows.as_deref() {
+            None => Ok(plan),
+            Some([row]) => {
+                let values = row.iter().cloned().map(Into::into).collect();
+                plan.with_param_values(ParamValues::List(values)).map_err(PlanError::from_binding)
+            }
+            Some(rows) => self.fill_rows(plan, rows),
+        }
     }
+
+    /// Rows of `VALUES` that hold parameters, once for each row of values.
+    fn fill_rows(&self, plan: LogicalPlan, rows: &[Vec<ScalarValue>]) -> Result<LogicalPlan, PlanError> {
+        let filled = plan.transform_up(|node| {
+            let LogicalPlan::Values(Values { schema, values }) = node else { return Ok(Transformed::no(node)) };
+            let mut all = Vec::with_capacity(values.len() * rows.len());
+            for row in rows {
+                for exprs in &values {
+                    let exprs = exprs.iter().cloned().map(|expr| {
+                        expr.transform_up(|expr| {
+                            let value = match &expr {
+                                Expr::Placeholder(placeholder) => {
+                                    self.position(&placeholder.id).and_then(|position| row.get(position))
+                                }
+                                _ => None,
+                            };
+                            Ok(match value {
+                                Some(value) => Transformed::yes(Expr::Literal(value.clone(), None)),
+                                None => Transformed::no(expr),
+                            })
+                        })
+                        .map(|expr| expr.data)
+                    });
+                    all.push(exprs.collect::<Result<Vec<_>, _>>()?);
+                }
+            }
+            Ok(Transformed::yes(LogicalPlan::Values(Values { schema, values: all })))
+        });
+        let plan = filled.map_err(PlanError::from_binding)?.data;
+        match placeholders(&plan)?.as_slice() {
+            [] => Ok(plan),
+            _ => Err(PlanError::Bug("several rows of parameters were bound to more than VALUES".to_owned())),
+        }
+    }
+
+    /// Which parameter `id` is; the planner calls all of them by number.
+    fn position(&self, id: &str) -> Option<usize> {
+        let position = id.trim_start_matches('$').parse::<usize>().ok()?.checked_sub(1)?;
+        (position < self.declared.len()).then_some(position)
+    }
+}
+
+/// The parameters that `plan` holds.
+fn placeholders(plan: &LogicalPlan) -> Result<Vec<String>, PlanError> {
+    let mut found = Vec::new();
+    plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expr| {
+            expr.apply(|expr| {
+                if let Expr::Placeholder(placeholder) = expr {
+                    found.push(placeholder.id.clone());
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    })
+    .map_err(PlanError::from_binding)?;
+    Ok(found)
+}
+
+/// The types that the parameters of `plan` must have, where its operators say so.
+pub(super) fn inferred(plan: &LogicalPlan, parameters: &Parameters) -> Result<Vec<ParameterType>, PlanError> {
+    let found = plan.get_parameter_types().map_err(PlanError::from_binding)?;
+    let typed = parameters.declared.iter().enumerate().map(|(position, (name, declared))| {
+        let inferred = found.get(&format!("${}", position + 1)).cloned().flatten();
+        let known = |data_type: &DataType| *data_type != DataType::Null;
+        (Arc::clone(name), declared.clone().filter(known).or_else(|| inferred.filter(known)))
+    });
+    Ok(typed.collect())
 }
 
 /// The Arrow schema of column declarations.
@@ -85,7 +182,7 @@ pub fn parameter_value(
 ) -> Result<ScalarValue, PlanError> {
     let column = Column { name: name.into(), data_type: data_type.clone(), nullable: true };
     let schema = column_schema(&[column], functions)?;
-    let arrow_type: &DataType = schema.field(0).data_type();
+    let arrow_type = schema.field(0).data_type();
     ScalarValue::try_from_string(text.to_owned(), arrow_type).map_err(|_| {
         PlanError::invalid_hint(
             format!("`{text}` is not a value of type {data_type}, which parameter `{name}` has"),

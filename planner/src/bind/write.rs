@@ -2,12 +2,15 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use datafusion_common::{Column, ScalarValue};
+use arrow::datatypes::Schema;
+use datafusion_common::{Column, ExprSchema, ScalarValue};
 use datafusion_expr::{Expr, ExprSchemable, LogicalPlanBuilder};
 use sluice_catalog::TableSnapshot;
+use sluice_model::TableName;
 use sluice_policy::Decisions;
+use sqlparser::ast;
 
-use super::{BoundPlan, Surroundings, bind, expectations, rewrite};
+use super::{BoundPlan, ParameterType, Surroundings, bind, expectations, rewrite};
 use crate::{
     PlanError,
     parse::{Expectation, Versions, Write},
@@ -67,6 +70,38 @@ pub fn bind_insert(bound: BoundPlan, target: &TableSnapshot, columns: &[Arc<str>
     Ok(BoundPlan { plan, ..bound })
 }
 
+/// `bound` as rows of a new table whose columns are declared: these names and types, in the order of the query's.
+///
+/// # Errors
+/// [`PlanError::Invalid`] when there are more or fewer, or one does not fit its type.
+pub fn bind_declared(bound: BoundPlan, declared: &Schema, table: &TableName) -> Result<BoundPlan, PlanError> {
+    let schema = Arc::clone(bound.plan.schema());
+    if schema.fields().len() != declared.fields().len() {
+        return Err(PlanError::invalid(format!(
+            "the query gives {} columns where {} are declared for `{table}`",
+            schema.fields().len(),
+            declared.fields().len()
+        )));
+    }
+    let exprs = schema.columns().into_iter().zip(declared.fields()).map(|(column, field)| {
+        let from = schema.field_from_column(&column).map(|field| field.data_type().clone()).ok();
+        Expr::Column(column).cast_to(field.data_type(), &schema).map(|value| value.alias(field.name())).map_err(|_| {
+            PlanError::invalid(format!(
+                "a value of type {} cannot be written into column `{}`, which has type {}",
+                from.map_or_else(String::new, |from| from.to_string()),
+                field.name(),
+                field.data_type()
+            ))
+        })
+    });
+    let exprs = exprs.collect::<Result<Vec<_>, _>>()?;
+    let plan = LogicalPlanBuilder::from(bound.plan)
+        .project(exprs)
+        .and_then(LogicalPlanBuilder::build)
+        .map_err(PlanError::from_binding)?;
+    Ok(BoundPlan { plan, ..bound })
+}
+
 /// For each column of the table, which of the named ones it is.
 fn named_positions(target: &TableSnapshot, columns: &[Arc<str>]) -> Result<Vec<Option<usize>>, PlanError> {
     let mut seen = HashSet::new();
@@ -84,6 +119,28 @@ fn named_positions(target: &TableSnapshot, columns: &[Arc<str>]) -> Result<Vec<O
         .iter()
         .map(|field| columns.iter().position(|column| **column == *field.name()))
         .collect())
+}
+
+/// Parameters that stand as values of `VALUES` in an `INSERT`, with the types of the columns that they go into.
+pub fn insert_parameters(query: &ast::Query, target: &TableSnapshot, columns: &[Arc<str>]) -> Vec<ParameterType> {
+    let ast::SetExpr::Values(values) = query.body.as_ref() else { return Vec::new() };
+    let fields = target.arrow_schema.fields();
+    let field = |position: usize| match columns.get(position) {
+        Some(column) => fields.iter().find(|field| **column == *field.name()),
+        None => fields.get(position),
+    };
+    let cells = values.rows.iter().flat_map(|row| row.content.iter().enumerate());
+    cells
+        .filter_map(|(position, expr)| match expr {
+            ast::Expr::Value(value) => match &value.value {
+                ast::Value::Placeholder(id) => {
+                    Some((id.trim_start_matches('$').into(), field(position).map(|field| field.data_type().clone())))
+                }
+                _ => None,
+            },
+            _ => None,
+        })
+        .collect()
 }
 
 /// The rows of `target` after an `UPDATE`, `DELETE` or `MERGE`, read from its pinned version.

@@ -32,7 +32,7 @@ mod tests;
 
 use datafusion_common::{DFSchema, DFSchemaRef};
 use datafusion_expr::LogicalPlan;
-pub use relation::{ColumnLabel, RelationLabel};
+pub use relation::{ColumnLabel, Dependencies, Dependency, RelationLabel};
 use sluice_model::{Element, Elements, Label};
 
 use crate::{
@@ -63,6 +63,11 @@ impl LabeledPlan {
     /// The elements of a label of this plan.
     pub fn elements_of<'a>(&'a self, label: &'a Label) -> impl Iterator<Item = &'a Element> + 'a {
         self.elements.of(label)
+    }
+
+    /// What its columns and rows depend on.
+    pub fn dependencies(&self) -> Dependencies {
+        self.label.dependencies(&self.elements)
     }
 
     /// The plan that was labelled.

@@ -1,6 +1,6 @@
 //! The labels of one relation.
 
-use sluice_model::{Flow, Label};
+use sluice_model::{Element, Elements, Flow, Label};
 
 /// The labels of one column.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -51,5 +51,38 @@ impl RelationLabel {
             indirect.join(&column.indirect);
         }
         [(Flow::Direct, direct), (Flow::Indirect, indirect), (Flow::Row, self.rows.clone())]
+    }
+}
+
+/// A tag that something depends on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dependency {
+    /// The tag and where it first came from.
+    pub element: Element,
+    /// How it flows.
+    pub flow: Flow,
+}
+
+/// What a relation's columns and rows depend on, spelled out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Dependencies {
+    /// For each column, in order.
+    pub columns: Vec<Vec<Dependency>>,
+    /// What decided which rows there are.
+    pub rows: Vec<Dependency>,
+}
+
+impl RelationLabel {
+    /// What the label says, in the words of `elements`.
+    pub(crate) fn dependencies(&self, elements: &Elements) -> Dependencies {
+        let of = |label: &Label, flow: Flow| -> Vec<Dependency> {
+            elements.of(label).map(|element| Dependency { element: element.clone(), flow }).collect()
+        };
+        let columns = self.columns.iter().map(|column| {
+            let mut all = of(&column.direct, Flow::Direct);
+            all.extend(of(&column.indirect, Flow::Indirect));
+            all
+        });
+        Dependencies { columns: columns.collect(), rows: of(&self.rows, Flow::Row) }
     }
 }

@@ -6,8 +6,8 @@ use sluice_model::{Domain, PrincipalKind};
 use sqlparser::{parser::Parser, tokenizer::Token};
 
 use super::{
-    Column, CreateExternal, CreateTable, DropKind, FileFormat, ParseError, Statement, Write, cursor::Cursor,
-    statement::domain,
+    Column, CreateExternal, CreateTable, DropKind, FileFormat, ParseError, Statement, Write, credential,
+    cursor::Cursor, statement::domain,
 };
 
 pub(super) fn parse(cursor: &mut Cursor<'_>) -> Result<Option<Statement>, ParseError> {
@@ -29,7 +29,8 @@ pub(super) fn parse(cursor: &mut Cursor<'_>) -> Result<Option<Statement>, ParseE
         if cursor.take(words) {
             let name = cursor.table_name()?;
             cursor.expect("AS")?;
-            let (query, text) = cursor.text_of(Cursor::query)?;
+            let (mut query, text) = cursor.text_of(Cursor::query)?;
+            let text = cursor.written_out(&mut query)?.unwrap_or(text);
             return Ok(Some(Statement::CreateView { name, or_replace, query, text: text.into() }));
         }
     }
@@ -95,7 +96,8 @@ fn table(cursor: &mut Cursor<'_>, or_replace: bool) -> Result<CreateTable, Parse
     }
     let columns = cursor.list(column)?;
     cursor.expect_token(&Token::RParen)?;
-    Ok(CreateTable { name, or_replace, if_not_exists, columns, query: None })
+    let query = if cursor.take(&["AS"]) { Some(cursor.query()?) } else { None };
+    Ok(CreateTable { name, or_replace, if_not_exists, columns, query })
 }
 
 fn column(cursor: &mut Cursor<'_>) -> Result<Column, ParseError> {
@@ -110,7 +112,7 @@ fn column(cursor: &mut Cursor<'_>) -> Result<Column, ParseError> {
 
 fn drop_object(cursor: &mut Cursor<'_>) -> Result<Statement, ParseError> {
     let at = cursor.here();
-    let kind = cursor.ident("SCHEMA, TABLE, VIEW, TAG, USER, GROUP, SERVICE or POLICY")?;
+    let kind = cursor.ident("SCHEMA, TABLE, VIEW, TAG, USER, GROUP, SERVICE, POLICY or TOKEN")?;
     let if_exists = cursor.take(&["IF", "EXISTS"]);
     let object = match &*kind {
         "schema" => DropKind::Schema(cursor.schema_name()?),
@@ -118,11 +120,13 @@ fn drop_object(cursor: &mut Cursor<'_>) -> Result<Statement, ParseError> {
         "view" => DropKind::View(cursor.table_name()?),
         "tag" => DropKind::Tag(cursor.tag()?),
         "policy" => DropKind::Policy(cursor.ident("a policy's name")?),
+        "token" => DropKind::Token(credential::token_id(cursor)?),
         other => match PrincipalKind::parse(other) {
             Some(kind) => DropKind::Principal(kind, cursor.ident("a name")?),
             None => {
                 let message = format!(
-                    "expected SCHEMA, TABLE, VIEW, TAG, USER, GROUP, SERVICE or POLICY after DROP, found `{other}`"
+                    "expected SCHEMA, TABLE, VIEW, TAG, USER, GROUP, SERVICE, POLICY or TOKEN after DROP, found \
+                     `{other}`"
                 );
                 return Err(cursor.error_at(at, &message));
             }

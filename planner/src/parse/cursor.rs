@@ -10,7 +10,11 @@ use sqlparser::{
     tokenizer::{Token, TokenWithSpan},
 };
 
-use super::{SourceSpan, SourceText, versions::Versions};
+use super::{
+    SourceSpan, SourceText,
+    names::{CATALOG, Names},
+    versions::Versions,
+};
 
 /// The dialect of the base language: DataFusion's own default.
 static DIALECT: GenericDialect = GenericDialect {};
@@ -43,8 +47,13 @@ pub(super) struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    pub(super) fn new(source: &'a SourceText, mut tokens: Vec<TokenWithSpan>, span: SourceSpan) -> Self {
-        let versions = Versions::take_from(&mut tokens);
+    pub(super) fn new(
+        source: &'a SourceText,
+        mut tokens: Vec<TokenWithSpan>,
+        span: SourceSpan,
+        names: Arc<Names>,
+    ) -> Self {
+        let versions = Versions::take_from(&mut tokens, names);
         let parser = Parser::new(&DIALECT).with_tokens_with_locations(tokens);
         Self { source, parser, span, versions }
     }
@@ -130,24 +139,45 @@ impl<'a> Cursor<'a> {
     pub(super) fn table_name(&mut self) -> Result<TableName, ParseError> {
         let at = self.here();
         let parts = self.dotted("a table name, written schema.table")?;
-        match <[_; 2]>::try_from(parts) {
-            Ok([schema, table]) => Ok(TableName::new(schema, table)),
-            Err(_) => Err(self.error_at(at, "expected a table name of two parts, written schema.table")),
+        self.resolved_table(&parts)
+            .ok_or_else(|| self.error_at(at, "expected a table name of two parts, written schema.table"))
+    }
+
+    /// The table that a dotted name stands for.
+    pub(super) fn resolved_table<S: AsRef<str>>(&self, parts: &[S]) -> Option<TableName> {
+        self.versions.names().table(parts)
+    }
+
+    /// Writes the short names of a query out. Answers its text, where there were any.
+    pub(super) fn written_out(&self, query: &mut Query) -> Result<Option<String>, ParseError> {
+        if !self.versions.names().write_out(query) {
+            return Ok(None);
         }
+        if self.versions.is_pinning() {
+            return Err(self.error_at(self.span, "a view that reads a version names its tables as schema.table"));
+        }
+        Ok(Some(query.to_string()))
     }
 
     /// `schema.table.column`.
     pub(super) fn column_name(&mut self) -> Result<(TableName, Arc<str>), ParseError> {
         let at = self.here();
-        let parts = self.dotted("a column name, written schema.table.column")?;
-        match <[_; 3]>::try_from(parts) {
-            Ok([schema, table, column]) => Ok((TableName::new(schema, table), column)),
-            Err(_) => Err(self.error_at(at, "expected a column name of three parts, written schema.table.column")),
+        let mut parts = self.dotted("a column name, written schema.table.column")?;
+        let column = parts.pop();
+        match (column, self.resolved_table(&parts)) {
+            (Some(column), Some(table)) => Ok((table, column)),
+            _ => Err(self.error_at(at, "expected a column name of three parts, written schema.table.column")),
         }
     }
 
     pub(super) fn schema_name(&mut self) -> Result<SchemaName, ParseError> {
-        Ok(SchemaName::new(self.ident("a schema name")?))
+        let at = self.here();
+        let parts = self.dotted("a schema name")?;
+        match parts.as_slice() {
+            [schema] => Ok(SchemaName::new(Arc::clone(schema))),
+            [catalog, schema] if **catalog == *CATALOG => Ok(SchemaName::new(Arc::clone(schema))),
+            _ => Err(self.error_at(at, "expected a schema name of one part")),
+        }
     }
 
     pub(super) fn tag(&mut self) -> Result<Tag, ParseError> {

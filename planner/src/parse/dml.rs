@@ -1,6 +1,5 @@
 //! `INSERT`, `UPDATE`, `DELETE`, `MERGE`: the base language's own grammar, without its extras.
 
-use sluice_model::TableName;
 use sqlparser::{ast, parser::Parser};
 
 use super::{
@@ -15,7 +14,7 @@ pub(super) fn parse(cursor: &mut Cursor<'_>) -> Result<Option<Statement>, ParseE
     let at = cursor.here();
     let refused = |cursor: &Cursor<'_>, what: &str| cursor.error_at(at, what);
     let write = match cursor.with(Parser::parse_statement)? {
-        ast::Statement::Insert(insert) => insert_into(insert).map_err(|what| refused(cursor, &what))?,
+        ast::Statement::Insert(insert) => insert_into(insert, cursor).map_err(|what| refused(cursor, &what))?,
         ast::Statement::Update(update) => {
             if update.from.is_some() || update.returning.is_some() || update.limit.is_some() {
                 return Err(refused(cursor, "UPDATE takes SET and WHERE only; use MERGE to update from another table"));
@@ -34,14 +33,13 @@ pub(super) fn parse(cursor: &mut Cursor<'_>) -> Result<Option<Statement>, ParseE
     Ok(Some(Statement::Write(write)))
 }
 
-fn insert_into(insert: ast::Insert) -> Result<Write, String> {
+fn insert_into(insert: ast::Insert, cursor: &Cursor<'_>) -> Result<Write, String> {
     let ast::TableObject::TableName(name) = &insert.table else {
         return Err("INSERT writes into a table of the catalog, written schema.table".to_owned());
     };
-    let parts = fold_object_name(name);
-    let [schema, table] = parts.as_slice() else {
-        return Err("expected a table name of two parts, written schema.table".to_owned());
-    };
+    let table = cursor
+        .resolved_table(&fold_object_name(name))
+        .ok_or_else(|| "expected a table name of two parts, written schema.table".to_owned())?;
     if insert.on.is_some() || insert.returning.is_some() || insert.partitioned.is_some() || insert.or.is_some() {
         return Err("INSERT takes a table, columns and a query only".to_owned());
     }
@@ -54,6 +52,5 @@ fn insert_into(insert: ast::Insert) -> Result<Write, String> {
         })
         .collect::<Result<_, _>>()?;
     let query = insert.source.ok_or("expected VALUES or a query after INSERT INTO")?;
-    let table = TableName::new(schema.as_str(), table.as_str());
     Ok(Write::Insert { table, columns, overwrite: insert.overwrite, query })
 }

@@ -6,8 +6,8 @@ use sluice_model::{Digest, Domain, TableName};
 use sqlparser::{ast, parser::Parser, tokenizer::Token};
 
 use super::{
-    Expectation, ParseError, SourceSpan, SourceText, TableRef, Versions, cursor::Cursor, expectation, split,
-    statement::domain,
+    Expectation, ParseError, SourceSpan, SourceText, TableRef, Versions, cursor::Cursor, expectation, names::Names,
+    split, statement::domain,
 };
 
 /// A pipeline file, read but not yet checked against a catalog.
@@ -149,12 +149,12 @@ pub fn parse_pipeline(text: &str) -> Result<PipelineFile, ParseError> {
         let message = "expected a pipeline file, which starts with PIPELINE name (…), found nothing".to_owned();
         return Err(ParseError { message, span: SourceSpan::default(), hint: None });
     };
-    let mut cursor = Cursor::new(&source, tokens, span);
+    let mut cursor = Cursor::new(&source, tokens, span, Names::none());
     let header = header(&mut cursor, span)?;
     cursor.end()?;
     let stages = statements
         .map(|(tokens, span)| {
-            let mut cursor = Cursor::new(&source, tokens, span);
+            let mut cursor = Cursor::new(&source, tokens, span, Names::none());
             let (kind, query) = stage(&mut cursor)?;
             cursor.end()?;
             let text = source.slice(span).into();

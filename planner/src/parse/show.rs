@@ -1,5 +1,7 @@
 //! `SHOW …`, `DESCRIBE …` and `EXPLAIN …`.
 
+use std::sync::Arc;
+
 use super::{Explain, ParseError, ShowStatement, Statement, cursor::Cursor, grant};
 
 pub(super) fn parse(cursor: &mut Cursor<'_>) -> Result<Option<Statement>, ParseError> {
@@ -43,14 +45,10 @@ fn show(cursor: &mut Cursor<'_>) -> Result<ShowStatement, ParseError> {
         return Ok(ShowStatement::Grants(object, principal));
     }
     if cursor.take(&["AUDIT"]) {
-        let mut principal = None;
-        if cursor.take(&["FOR"]) {
-            for kind in ["USER", "SERVICE"] {
-                cursor.take(&[kind]);
-            }
-            principal = Some(cursor.ident("a principal's name")?);
-        }
-        return Ok(ShowStatement::Audit(principal));
+        return Ok(ShowStatement::Audit(whose(cursor)?));
+    }
+    if cursor.take(&["TOKENS"]) {
+        return Ok(ShowStatement::Tokens(whose(cursor)?));
     }
     if cursor.take(&["SCHEMAS"]) {
         return Ok(ShowStatement::Schemas);
@@ -76,6 +74,18 @@ fn show(cursor: &mut Cursor<'_>) -> Result<ShowStatement, ParseError> {
         return Ok(ShowStatement::History(cursor.table_name()?));
     }
     Err(cursor.expected(
-        "AUDIT, COLUMNS, GRANTS, HISTORY, LINEAGE, POLICIES, PRINCIPALS, SCHEMAS, TABLES, TAGS or UNCLASSIFIED",
+        "AUDIT, COLUMNS, GRANTS, HISTORY, LINEAGE, POLICIES, PRINCIPALS, SCHEMAS, TABLES, TAGS, TOKENS or \
+         UNCLASSIFIED",
     ))
+}
+
+/// `[FOR [USER | SERVICE] name]`.
+fn whose(cursor: &mut Cursor<'_>) -> Result<Option<Arc<str>>, ParseError> {
+    if !cursor.take(&["FOR"]) {
+        return Ok(None);
+    }
+    for kind in ["USER", "SERVICE"] {
+        cursor.take(&[kind]);
+    }
+    cursor.ident("a principal's name").map(Some)
 }

@@ -23,13 +23,15 @@ pub struct SourceSpan {
 pub struct SourceText {
     text: Arc<str>,
     line_starts: Vec<usize>,
+    /// Whether a character is a byte everywhere, so that columns need not be counted out.
+    is_ascii: bool,
 }
 
 impl SourceText {
     /// Takes the lines of `text`.
     pub fn new(text: &str) -> Self {
         let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(newline, _)| newline + 1)).collect();
-        Self { text: text.into(), line_starts }
+        Self { text: text.into(), line_starts, is_ascii: text.is_ascii() }
     }
 
     /// The bytes of `span` as text; empty when the span is not within the text.
@@ -63,6 +65,9 @@ impl SourceText {
         };
         let column = usize::try_from(location.column).unwrap_or(usize::MAX).saturating_sub(1);
         let rest = &self.text[*start..];
+        if self.is_ascii {
+            return start + column.min(rest.len());
+        }
         start + rest.char_indices().nth(column).map_or(rest.len(), |(byte, _)| byte)
     }
 }

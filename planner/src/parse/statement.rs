@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use sluice_catalog::TableRequest;
+use sluice_catalog::{TableRequest, TableVersion};
 use sluice_model::{
     Domain, IndirectRule, Principal, PrincipalKind, SchemaName, TableAction, TableName, Tag, TagAction,
 };
 use sqlparser::ast;
 
 use super::{
-    ParseError, SourceSpan, TableRef,
+    ParseError, Password, SourceSpan, TableRef,
     cursor::{Cursor, fold_object_name},
     versions::Versions,
 };
@@ -19,12 +19,15 @@ use super::{
 pub struct Parsed {
     /// What it says.
     pub statement: Statement,
-    /// Its own text, without the semicolon.
+    /// Its own text, without the semicolon; what belongs to a password or a token is left out of it.
     pub text: Arc<str>,
     /// Where it stands in the text that was parsed.
     pub span: SourceSpan,
     /// Which table names in it stand for a version.
     pub versions: Versions,
+    /// The names of its parameters without the dollar sign, each once; numbers from one without a gap, or names in
+    /// the order in which they first stand.
+    pub parameters: Vec<Arc<str>>,
 }
 
 impl Parsed {
@@ -77,7 +80,7 @@ pub enum Statement {
         /// The query as it was written.
         text: Arc<str>,
     },
-    /// `DROP SCHEMA | TABLE | VIEW | TAG | USER | GROUP | SERVICE | POLICY`.
+    /// `DROP SCHEMA | TABLE | VIEW | TAG | USER | GROUP | SERVICE | POLICY | TOKEN`.
     Drop {
         /// What is dropped.
         object: DropKind,
@@ -131,6 +134,22 @@ pub enum Statement {
         add: bool,
         /// The member.
         member: Principal,
+    },
+    /// `CREATE TOKEN FOR [USER | SERVICE] name [EXPIRES 'moment']`.
+    CreateToken {
+        /// What the statement says that the holder is.
+        kind: Option<PrincipalKind>,
+        /// Who gets in by the token.
+        holder: Arc<str>,
+        /// When it ends, in milliseconds since 1970 (UTC); `None` for the usual time.
+        expires_at_ms: Option<i64>,
+    },
+    /// `ALTER USER | SERVICE name SET PASSWORD 'text'` and `… DROP PASSWORD`.
+    SetPassword {
+        /// Whose password.
+        principal: Principal,
+        /// The new one; `None` for none any more.
+        password: Option<Password>,
     },
     /// `GRANT` and `REVOKE`.
     Grant(GrantStatement),
@@ -189,7 +208,7 @@ pub struct CreateTable {
     pub or_replace: bool,
     /// Whether an existing table is left as it is.
     pub if_not_exists: bool,
-    /// The columns, where no query is given.
+    /// The columns; empty where those of the query are taken as they are.
     pub columns: Vec<Column>,
     /// The query that makes the rows.
     pub query: Option<Box<ast::Query>>,
@@ -249,6 +268,8 @@ pub enum DropKind {
     Principal(PrincipalKind, Arc<str>),
     /// A Cedar policy.
     Policy(Arc<str>),
+    /// An access token, by its id.
+    Token(Arc<str>),
 }
 
 /// The tags of one column.
@@ -347,6 +368,8 @@ pub enum ShowStatement {
     Grants(Option<GrantObject>, Option<Principal>),
     /// `SHOW AUDIT [FOR p]`.
     Audit(Option<Arc<str>>),
+    /// `SHOW TOKENS [FOR p]`.
+    Tokens(Option<Arc<str>>),
     /// `SHOW SCHEMAS`.
     Schemas,
     /// `SHOW TABLES [IN s]`.
@@ -368,6 +391,10 @@ pub enum SetVariable {
     Domain(Domain),
     /// What the data is for, of the following statements.
     Purpose(String),
+    /// The schema of tables that the following statements name without one; `None` for no such schema.
+    Schema(Option<SchemaName>),
+    /// The time zone that the following statements reckon in, such as `+02:00` or `Europe/Berlin`; `None` for UTC.
+    TimeZone(Option<String>),
 }
 
 impl Statement {
@@ -387,6 +414,8 @@ impl Statement {
             | Self::ApproveTable { .. }
             | Self::CreatePrincipal { .. }
             | Self::AlterGroup { .. }
+            | Self::CreateToken { .. }
+            | Self::SetPassword { .. }
             | Self::Grant(_)
             | Self::CreatePolicy { .. }
             | Self::Show(_)
@@ -397,11 +426,11 @@ impl Statement {
 
 impl Write {
     /// The table that is written; `None` where the statement does not name one that can be.
-    pub fn target(&self) -> Option<TableName> {
+    pub fn target(&self, versions: &Versions) -> Option<TableName> {
         let named = |factor: &ast::TableFactor| match factor {
-            ast::TableFactor::Table { name, .. } => match fold_object_name(name).as_slice() {
-                [schema, table] => Some(TableName::new(schema.as_str(), table.as_str())),
-                _ => None,
+            ast::TableFactor::Table { name, .. } => match versions.resolve(&fold_object_name(name)) {
+                TableRef::Table(request) if request.at == TableVersion::Latest => Some(request.name),
+                TableRef::Table(_) | TableRef::Local(_) | TableRef::TooLong(_) => None,
             },
             _ => None,
         };
@@ -428,27 +457,46 @@ impl Write {
     }
 }
 
-/// `SET domain = …`, `SET purpose = …`.
+/// `SET name = value`, `SET TIME ZONE 'z'`, `USE schema`.
 pub(super) fn parse_set(cursor: &mut Cursor<'_>) -> Result<Option<Statement>, ParseError> {
+    if cursor.take(&["USE"]) {
+        cursor.take(&["SCHEMA"]);
+        return Ok(Some(Statement::Set(SetVariable::Schema(Some(cursor.schema_name()?)))));
+    }
     if !cursor.take(&["SET"]) {
         return Ok(None);
     }
+    if cursor.take(&["TIME", "ZONE"]) {
+        return Ok(Some(Statement::Set(SetVariable::TimeZone(time_zone(cursor)?))));
+    }
     let at = cursor.here();
-    let name = cursor.ident("TAG, domain or purpose")?;
+    let name = cursor.ident("TAG, domain, purpose, schema or time_zone")?;
     if !cursor.take_token(&sqlparser::tokenizer::Token::Eq) {
         cursor.expect("TO")?;
     }
     let variable = match &*name {
         "domain" => SetVariable::Domain(domain(cursor)?),
         "purpose" => SetVariable::Purpose(cursor.string("a text, such as 'churn model'")?),
+        "schema" => SetVariable::Schema(match cursor.string("") {
+            Ok(name) => (!name.is_empty()).then(|| SchemaName::new(name)),
+            Err(_) => Some(cursor.schema_name()?),
+        }),
+        "time_zone" | "timezone" => SetVariable::TimeZone(time_zone(cursor)?),
         _ => {
             return Err(cursor.error_at(
                 at,
-                &format!("`{name}` is not a setting that a session may change: expected domain or purpose"),
+                &format!(
+                    "`{name}` is not a setting that a session may change: expected domain, purpose, schema or time_zone"
+                ),
             ));
         }
     };
     Ok(Some(Statement::Set(variable)))
+}
+
+fn time_zone(cursor: &mut Cursor<'_>) -> Result<Option<String>, ParseError> {
+    let zone = cursor.string("a time zone in single quotes, such as 'Europe/Berlin'")?;
+    Ok((!zone.is_empty()).then_some(zone))
 }
 
 /// `experiment` or `production`, quoted or not.

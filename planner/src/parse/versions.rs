@@ -4,7 +4,7 @@
 //! the tokens before parsing: `crm.t VERSION AS OF 3` becomes `crm."t VERSION AS OF 3" AS t`, and this file
 //! remembers what the new name stands for.
 
-use std::{collections::HashMap, ops::ControlFlow};
+use std::{collections::HashMap, ops::ControlFlow, sync::Arc};
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use sluice_catalog::{TableRequest, TableVersion};
@@ -15,11 +15,17 @@ use sqlparser::{
     tokenizer::{Token, TokenWithSpan, Word},
 };
 
-use super::cursor::{fold, fold_object_name};
+use super::{
+    cursor::{fold, fold_object_name},
+    names::Names,
+};
 
-/// The pinned names of one statement, by the spelling that stands for them.
+/// The pinned names of one statement, by the spelling that stands for them, and what its short names stand for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Versions(HashMap<String, (String, TableVersion)>);
+pub struct Versions {
+    pinned: HashMap<String, (String, TableVersion)>,
+    names: Arc<Names>,
+}
 
 /// What a name in a `FROM` clause refers to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -34,8 +40,8 @@ pub enum TableRef {
 
 impl Versions {
     /// Takes every `VERSION AS OF n` and `TIMESTAMP AS OF 't'` that follows a table name out of `tokens`.
-    pub(super) fn take_from(tokens: &mut Vec<TokenWithSpan>) -> Self {
-        let mut versions = Self::default();
+    pub(super) fn take_from(tokens: &mut Vec<TokenWithSpan>, names: Arc<Names>) -> Self {
+        let mut versions = Self::among(names);
         let mut at = 1;
         while at + 3 < tokens.len() {
             if let Some(version) = version_clause(&tokens[at..at + 4])
@@ -60,25 +66,42 @@ impl Versions {
                     vec![TokenWithSpan::new(word, span), TokenWithSpan::new(quoted(&table), span)]
                 };
                 tokens.splice(at..at + 4, replacement);
-                versions.0.insert(pinned, (table, version));
+                versions.pinned.insert(pinned, (table, version));
             }
             at += 1;
         }
         versions
     }
 
+    /// No versions, in a session where short names stand for what `names` says.
+    pub fn among(names: Arc<Names>) -> Self {
+        Self { pinned: HashMap::new(), names }
+    }
+
     /// What the dotted name made of `parts` refers to.
     pub fn resolve(&self, parts: &[String]) -> TableRef {
-        match parts {
-            [name] => TableRef::Local(name.clone()),
-            [schema, table] => TableRef::Table(match self.0.get(table) {
-                Some((table, at)) => TableRequest { name: TableName::new(schema.as_str(), table.as_str()), at: *at },
-                None => {
-                    TableRequest { name: TableName::new(schema.as_str(), table.as_str()), at: TableVersion::Latest }
-                }
+        match self.names.resolve(parts) {
+            TableRef::Table(TableRequest { name, at }) => TableRef::Table(match self.pinned.get(&*name.table) {
+                Some((table, at)) => TableRequest { name: TableName { table: table.as_str().into(), ..name }, at: *at },
+                None => TableRequest { name, at },
             }),
-            _ => TableRef::TooLong(parts.join(".")),
+            other @ (TableRef::Local(_) | TableRef::TooLong(_)) => other,
         }
+    }
+
+    /// Every relation that `query` names, `WITH` queries included.
+    pub fn relations_of(&self, query: &sqlparser::ast::Query) -> Vec<TableRef> {
+        self.relations_in(query)
+    }
+
+    /// What short names stand for.
+    pub(super) fn names(&self) -> &Arc<Names> {
+        &self.names
+    }
+
+    /// Whether the statement reads a table at a version.
+    pub(super) fn is_pinning(&self) -> bool {
+        !self.pinned.is_empty()
     }
 
     /// Every name that `node` reads or writes, `WITH` queries included, in the order of first mention.
@@ -112,7 +135,7 @@ fn version_clause(tokens: &[TokenWithSpan]) -> Option<TableVersion> {
 }
 
 /// `2026-01-31`, `2026-01-31 12:00:00` (UTC) or RFC 3339.
-fn timestamp_ms(text: &str) -> Option<i64> {
+pub(super) fn timestamp_ms(text: &str) -> Option<i64> {
     if let Ok(instant) = DateTime::parse_from_rfc3339(text) {
         return Some(instant.timestamp_millis());
     }
