@@ -1,6 +1,9 @@
 //! What the command line can say.
 
-use std::path::{Path, PathBuf};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sluice_model::Domain;
@@ -95,6 +98,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Option<RunsCommand>,
     },
+    /// Serve SQL clients, BI tools and notebooks over Arrow Flight SQL
+    Serve(ServeArgs),
     /// Show the whole story on bundled real data, in a temporary home
     Demo(DemoArgs),
 }
@@ -128,6 +133,35 @@ pub(crate) enum RunsCommand {
         /// The run's id
         id: String,
     },
+}
+
+/// Where `serve` listens, and whom it lets in.
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Take calls here; port 0 takes a free one. Beyond loopback a certificate is needed
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:31337")]
+    pub(crate) listen: SocketAddr,
+    /// The server's certificate with its chain, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The key of the certificate, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// The authority whose certificates of clients are taken, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) client_ca: Option<PathBuf>,
+    /// The issuer whose JWTs are taken
+    #[arg(long, value_name = "URL")]
+    pub(crate) oidc_issuer: Option<String>,
+    /// The keys of the issuer, as a JSON Web Key Set
+    #[arg(long, value_name = "FILE_OR_URL")]
+    pub(crate) jwks: Option<String>,
+    /// Answer /metrics and /healthz here, over HTTP
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) metrics: Option<SocketAddr>,
+    /// Send traces to this OTLP collector, over gRPC
+    #[arg(long, value_name = "URL")]
+    pub(crate) otlp: Option<String>,
 }
 
 /// Where `demo` works.

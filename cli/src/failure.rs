@@ -9,6 +9,7 @@ use std::{
 
 use arrow::error::ArrowError;
 use sluice_engine::EngineError;
+use sluice_flight_server::ServerError;
 use sluice_model::ErrorClass;
 use sluice_pipeline::{Pipeline, PipelineError};
 
@@ -21,6 +22,9 @@ pub(crate) enum CliError {
     /// A pipeline failed.
     #[error(transparent)]
     Pipeline(Box<PipelineError>),
+    /// The server cannot start or go on.
+    #[error(transparent)]
+    Server(Box<ServerError>),
     /// A file that the command line names cannot be read.
     #[error("cannot read `{}`", path.display())]
     Read {
@@ -68,6 +72,7 @@ impl CliError {
         match self {
             Self::Engine(error) => error.class(),
             Self::Pipeline(error) => error.class(),
+            Self::Server(error) => error.class(),
             Self::Read { .. } | Self::NoRun(_) | Self::NoDatasets(_) | Self::Interrupted => ErrorClass::Caller,
             Self::NotRefused(_) => ErrorClass::Bug,
             Self::System { .. } | Self::Output(_) | Self::Format(_) | Self::Terminal(_) => ErrorClass::Unavailable,
@@ -79,6 +84,7 @@ impl CliError {
         match self {
             Self::Engine(error) => error.hint(),
             Self::Pipeline(error) => error.hint(),
+            Self::Server(error) => error.hint(),
             Self::Format(_) => Some("cast the column to another type, or take another --format".to_owned()),
             Self::NoRun(_) => Some("`sluice runs` lists them".to_owned()),
             Self::NoDatasets(_) => {
@@ -97,6 +103,15 @@ impl CliError {
 impl From<EngineError> for CliError {
     fn from(error: EngineError) -> Self {
         Self::Engine(Box::new(error))
+    }
+}
+
+impl From<ServerError> for CliError {
+    fn from(error: ServerError) -> Self {
+        match error {
+            ServerError::Engine(error) => error.into(),
+            error => Self::Server(Box::new(error)),
+        }
     }
 }
 

@@ -22,6 +22,7 @@ pub(crate) async fn session(common: &Common, domain: Domain) -> Result<Session, 
         principal: common.principal.clone(),
         domain: common.domain.unwrap_or(domain),
         purpose: common.purpose.clone(),
+        groups: Vec::new(),
     };
     Ok(open(common).await?.session(options).await?)
 }

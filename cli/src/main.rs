@@ -31,7 +31,21 @@ use args::{Cli, Command, Common, Format};
 use failure::{CliError, Failure};
 use screen::Screen;
 
+/// Memory that statements are done with goes back to the system, also when many threads took it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// How much stack statements have, in bytes: planning recurses over trees that may be a thousand deep. It is reserved, and
+/// used only as far as a plan needs it.
+const STACK: usize = 256 << 20;
+
 fn main() -> ExitCode {
+    // The main thread's stack is the system's to choose.
+    let work = std::thread::Builder::new().name("main".to_owned()).stack_size(STACK).spawn(command);
+    work.ok().and_then(|work| work.join().ok()).unwrap_or(ExitCode::FAILURE)
+}
+
+fn command() -> ExitCode {
     let Cli { common, command } = Cli::parse();
     let mut screen = Screen::new(&common);
     if screen.format == Format::Arrow && screen.output_is_terminal() {
@@ -55,12 +69,16 @@ fn main() -> ExitCode {
 /// Runs `command` until it ends or somebody presses Ctrl-C.
 fn run(common: &Common, command: Command, screen: &mut Screen) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .thread_stack_size(16 << 20)
         .enable_all()
         .build()
         .map_err(|source| CliError::System { what: "starting threads", source })?;
     let outcome = runtime.block_on(async {
         // The shell's own Ctrl-C ends a statement, not the shell; it is met there.
-        if matches!(&command, Command::Sql(args) if args.text.is_none() && args.file.is_none()) {
+        // A server ends by itself when it is interrupted, once nothing runs any more.
+        if matches!(&command, Command::Serve(_))
+            || matches!(&command, Command::Sql(args) if args.text.is_none() && args.file.is_none())
+        {
             return commands::dispatch(common, command, screen).await;
         }
         tokio::select! {

@@ -2,8 +2,11 @@
 
 mod lines;
 
+use std::borrow::Cow;
+
 use rustyline::{Config, Editor, error::ReadlineError, history::FileHistory};
 use sluice_engine::Session;
+use sluice_planner::parse::conceal;
 
 use crate::{
     failure::{CliError, Script},
@@ -47,9 +50,12 @@ pub(crate) async fn run(mut session: Session, screen: &mut Screen) -> Result<(),
             Typed::Help => screen.say(HELP),
             Typed::Unknown => screen.say("no such command; \\? lists them"),
             Typed::Statements => {
-                let _ = editor.add_history_entry(line.trim_end());
-                // Without a place to keep it, the history lasts as long as the shell.
-                let _ = editor.save_history(&history);
+                // A password is not to be found in a file.
+                if matches!(conceal(&line), Cow::Borrowed(_)) {
+                    let _ = editor.add_history_entry(line.trim_end());
+                    // Without a place to keep it, the history lasts as long as the shell.
+                    let _ = editor.save_history(&history);
+                }
                 statements(&mut session, Script::typed(line), screen).await?;
             }
         }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use sluice_engine::{EngineError, Outcome, Session};
-use sluice_planner::parse::{Parsed, parse};
+use sluice_planner::parse::Parsed;
 
 use crate::{
     failure::{CliError, Failure, Script},
@@ -17,7 +17,7 @@ use crate::{
 /// That statement's error and where it stands.
 pub(crate) async fn run(session: &mut Session, script: &Script, screen: &mut Screen) -> Result<(), Failure> {
     let statements =
-        parse(&script.text).map_err(|error| Failure::within(EngineError::from(error), script, 0..script.text.len()))?;
+        session.parse(&script.text).map_err(|error| Failure::within(error, script, 0..script.text.len()))?;
     for statement in &statements {
         let span = statement.span.start..statement.span.end;
         one(session, statement, &script.base, screen).await.map_err(|error| Failure::within(error, script, span))?;
@@ -27,7 +27,7 @@ pub(crate) async fn run(session: &mut Session, script: &Script, screen: &mut Scr
 
 async fn one(session: &mut Session, statement: &Parsed, base: &Path, screen: &mut Screen) -> Result<(), CliError> {
     match session.run(statement, base).await? {
-        Outcome::Rows { schema, rows } => {
+        Outcome::Rows { schema, rows, labels: _ } => {
             let rows = futures::StreamExt::map(rows, |batch| batch.map_err(EngineError::from_stream));
             render::stream(screen, schema, rows).await
         }

@@ -4,6 +4,7 @@ mod decisions;
 mod init;
 pub(crate) mod pipeline;
 mod runs;
+mod serve;
 mod sql;
 mod summary;
 
@@ -27,6 +28,7 @@ pub(crate) async fn dispatch(common: &Common, command: Command, screen: &mut Scr
         Command::Approve { file } => pipeline::approve(common, &file, screen).await,
         Command::Runs { limit, command: None } => runs::list(common, limit, screen).await,
         Command::Runs { limit: _, command: Some(RunsCommand::Show { id }) } => runs::show(common, &id, screen).await,
+        Command::Serve(args) => serve::serve(common, args).await,
         Command::Demo(args) => demo::demo(&args, screen).await,
     }
 }

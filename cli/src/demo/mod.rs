@@ -93,7 +93,7 @@ impl Demo<'_> {
     }
 
     async fn session(&self, principal: &str, domain: Domain) -> Result<Session, CliError> {
-        let options = SessionOptions { principal: Some(principal.to_owned()), domain, purpose: String::new() };
+        let options = SessionOptions { principal: Some(principal.to_owned()), domain, ..SessionOptions::default() };
         Ok(self.engine.session(options).await?)
     }
 

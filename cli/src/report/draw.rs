@@ -6,7 +6,7 @@ use annotate_snippets::{
     AnnotationKind, Group, Level, Message, Renderer, Snippet,
     renderer::{DEFAULT_TERM_WIDTH, DecorStyle},
 };
-use sluice_planner::{Denial, DenialKind};
+use sluice_planner::{Denial, DenialKind, parse::conceal};
 
 use super::problem::{Problem, problems};
 use crate::failure::Failure;
@@ -34,7 +34,8 @@ fn block<'a>(problem: &'a Problem<'_>, width: usize) -> Group<'a> {
         Some((script, place)) => {
             let label = problem.denial.and_then(label);
             let caret = AnnotationKind::Primary.span(visible(&script.text, place.clone())).label(label);
-            title.element(Snippet::source(&*script.text).path(script.name.as_deref()).annotation(caret))
+            // The line that is drawn may set a password, whether or not the error is about that.
+            title.element(Snippet::source(conceal(&script.text)).path(script.name.as_deref()).annotation(caret))
         }
         None => Group::with_title(title),
     };
@@ -105,6 +106,19 @@ error: column `census.adult.sex` carries `special_category.sex`, and `ana` has n
   |
   = path: census.adult.sex → result column sex
   = help: leave it out",
+        );
+    }
+
+    #[test]
+    fn a_password_beside_an_error_is_not_drawn() {
+        check(
+            &misread("ALTER USER ana SET PASSWORD 'hunter22'; SELECT race FROM"),
+            "\
+error: expected identifier, found the end
+ --> queries.sql:1:57
+  |
+1 | ALTER USER ana SET PASSWORD **********; SELECT race FROM
+  |                                                         ^",
         );
     }
 

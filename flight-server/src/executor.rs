@@ -1,0 +1,117 @@
+//! Where statements run: threads of their own, so that one that computes for long keeps no other call waiting.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use arrow::array::RecordBatch;
+use datafusion::{error::DataFusionError, execution::SendableRecordBatchStream};
+use futures::{Stream, StreamExt};
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::mpsc,
+    task::{JoinError, JoinHandle},
+};
+
+/// How much stack a thread has, in bytes: planning recurses over trees that may be a thousand deep. It is reserved, and
+/// used only as far as a plan needs it.
+const STACK: usize = 256 << 20;
+
+/// How many threads there are besides one for each statement.
+const SPARE: usize = 8;
+
+/// How many batches are computed before the client has asked for them.
+const AHEAD: usize = 2;
+
+/// The threads.
+#[derive(Debug)]
+pub(crate) struct Executor(Option<Runtime>);
+
+impl Executor {
+    /// Threads for `statements` at a time and some more: a statement that computes without a pause holds its thread, and
+    /// nobody else's may stand behind it. The system shares the cores among them.
+    pub(crate) fn start(statements: usize) -> std::io::Result<Self> {
+        let threads = statements.saturating_add(SPARE);
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(threads)
+            .thread_name("statements")
+            .thread_stack_size(STACK)
+            .enable_all()
+            .build()?;
+        Ok(Self(Some(runtime)))
+    }
+
+    /// Does `work` there. Dropping the future that is answered gives the work up, at its next pause.
+    pub(crate) fn run<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Running<T> {
+        Running(match &self.0 {
+            Some(runtime) => runtime.spawn(work),
+            // The executor ends with the server, after its last call.
+            None => tokio::spawn(work),
+        })
+    }
+
+    /// Computes `rows` there, a little ahead of whoever reads them. Dropping the stream gives them up. What is `held` is
+    /// let go of when nothing is computed any more.
+    pub(crate) fn stream(&self, mut rows: SendableRecordBatchStream, held: impl Send + 'static) -> Rows {
+        let (sender, receiver) = mpsc::channel(AHEAD);
+        let work = self.run(async move {
+            let _held = held;
+            while let Some(batch) = rows.next().await {
+                if sender.send(batch).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Rows { receiver, work: Some(work) }
+    }
+}
+
+impl Drop for Executor {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            // Waiting for threads is not possible where this may be dropped, and nothing that still runs counts.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Work that runs elsewhere.
+#[derive(Debug)]
+pub(crate) struct Running<T>(JoinHandle<T>);
+
+impl<T> Future for Running<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, ctx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(ctx)
+    }
+}
+
+impl<T> Drop for Running<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Rows that are computed elsewhere.
+#[derive(Debug)]
+pub(crate) struct Rows {
+    receiver: mpsc::Receiver<Result<RecordBatch, DataFusionError>>,
+    work: Option<Running<()>>,
+}
+
+impl Stream for Rows {
+    type Item = Result<RecordBatch, DataFusionError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, ctx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if let Some(batch) = std::task::ready!(self.receiver.poll_recv(ctx)) {
+            return Poll::Ready(Some(batch));
+        }
+        // The last row is out, or the work broke off: then its rows are not all there, and that has to be said.
+        let Some(work) = self.work.as_mut() else { return Poll::Ready(None) };
+        let ended = std::task::ready!(Pin::new(work).poll(ctx));
+        self.work = None;
+        Poll::Ready(ended.err().map(|_| Err(DataFusionError::Internal("a statement broke off".to_owned()))))
+    }
+}

@@ -1,0 +1,165 @@
+//! The server: listening, answering, and ending without cutting anybody off.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use arrow_flight::flight_service_server::FlightServiceServer;
+use sluice_engine::Engine;
+use tokio::{net::TcpListener, sync::watch, time::Instant};
+use tonic_health::ServingStatus;
+
+use crate::{
+    Listen, ServerError, certificates, connections,
+    executor::Executor,
+    handles::{Handles, Ledger},
+    identity::Identities,
+    limits::{Limiter, Sweeper},
+    metrics::{self, Metrics},
+    options::ServerOptions,
+    service::{Core, Service},
+    sessions::Sessions,
+    telemetry::Telemetry,
+};
+
+/// How long statements may run on after the server was asked to end.
+const DRAIN: Duration = Duration::from_secs(30);
+/// How often an idle connection is asked whether somebody is there, and how long the answer may take.
+const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(20));
+/// How long the headers of a call may be, in bytes. JWTs with many groups are long.
+const HEADER_BYTES: u32 = 64 << 10;
+/// How many calls one connection may have open at a time.
+const STREAMS_PER_CONNECTION: u32 = 256;
+/// How long a statement that was announced, or prepared, is kept unused.
+const HANDLE_LIFETIME: Duration = Duration::from_secs(30 * 60);
+
+/// A server that listens and does not answer yet.
+pub struct Server {
+    core: Arc<Core>,
+    listener: TcpListener,
+    address: SocketAddr,
+    metrics_listener: Option<TcpListener>,
+    tls: Option<tonic::transport::ServerTlsConfig>,
+    telemetry: Telemetry,
+}
+
+impl Server {
+    /// Takes the address, reads certificates and settings. Calls are taken once it [`Self::run`]s.
+    ///
+    /// # Errors
+    /// [`ServerError`], whatever keeps it from listening as `listen` says.
+    pub async fn bind(engine: Engine, listen: Listen) -> Result<Self, ServerError> {
+        if listen.tls.is_none() && !listen.address.ip().is_loopback() {
+            return Err(ServerError::NoCertificate(listen.address));
+        }
+        sluice_engine::silence();
+        let options = ServerOptions::of(&engine, &listen)?;
+        let tls = listen.tls.as_ref().map(certificates::tls).transpose()?;
+        let telemetry =
+            Telemetry::install(listen.otlp.as_deref()).map_err(|error| ServerError::Telemetry(Box::new(error)))?;
+        let metrics = Metrics::new().map_err(|error| ServerError::Settings(error.to_string()))?;
+        let (listener, address) = listen_on(listen.address).await?;
+        let metrics_listener = match listen.metrics {
+            Some(address) => Some(listen_on(address).await?.0),
+            None => None,
+        };
+        let core = Core {
+            identities: Identities::new(engine.clone(), options.identity)?,
+            sessions: Sessions::new(engine.clone(), &options.limits, metrics.clone()),
+            statements: Handles::new(HANDLE_LIFETIME, metrics.clone()),
+            prepared: Handles::new(HANDLE_LIFETIME, metrics.clone()),
+            ledger: Ledger::default(),
+            executor: Executor::start(options.limits.max_statements.get())
+                .map_err(|error| ServerError::Transport(error.into()))?,
+            limiter: Limiter::new(&options.limits, metrics.clone()),
+            sweeper: Sweeper::start(&options.limits),
+            metrics,
+            limits: options.limits,
+            engine,
+        };
+        Ok(Self { core: Arc::new(core), listener, address, metrics_listener, tls, telemetry })
+    }
+
+    /// What clients connect to: `grpc://127.0.0.1:31337`, or `grpc+tls://…`.
+    pub fn uri(&self) -> String {
+        let scheme = if self.tls.is_some() { "grpc+tls" } else { "grpc" };
+        format!("{scheme}://{}", self.address)
+    }
+
+    /// Where metrics are answered, if they are.
+    pub fn metrics_uri(&self) -> Option<String> {
+        let address = self.metrics_listener.as_ref()?.local_addr().ok()?;
+        Some(format!("http://{address}/metrics"))
+    }
+
+    /// Answers calls until `shutdown` ends; then takes no new statements and lets those that run come to their end, for
+    /// at most 30 seconds.
+    ///
+    /// # Errors
+    /// [`ServerError::Transport`], [`ServerError::Tls`].
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), ServerError> {
+        let Self { core, listener, address: _, metrics_listener, tls, telemetry } = self;
+        let (reporter, health) = tonic_health::server::health_reporter();
+        reporter.set_serving::<FlightServiceServer<Service>>().await;
+        let most_bytes = core.limits.max_message_bytes();
+        let flight = FlightServiceServer::new(Service::new(Arc::clone(&core)))
+            .max_decoding_message_size(most_bytes)
+            .max_encoding_message_size(most_bytes.saturating_add(1 << 20));
+        let router = router(tls)?.add_service(health).add_service(flight);
+
+        let (ended, end) = watch::channel(false);
+        let metrics = metrics_listener.map(|listener| {
+            let (metrics, mut end) = (core.metrics.clone(), end.clone());
+            tokio::spawn(async move {
+                let ended = async move {
+                    let _ = end.wait_for(|ended| *ended).await;
+                };
+                // A metrics listener that breaks takes nothing else with it.
+                let _ = metrics::serve(listener, metrics, ended).await;
+            })
+        });
+        let incoming = connections::incoming(listener);
+        let mut end_of_calls = end.clone();
+        let serving = router.serve_with_incoming_shutdown(incoming, async move {
+            let _ = end_of_calls.wait_for(|ended| *ended).await;
+        });
+        let mut serving = std::pin::pin!(serving);
+        let served = tokio::select! {
+            served = &mut serving => served,
+            () = shutdown => {
+                reporter.set_service_status("", ServingStatus::NotServing).await;
+                reporter.set_not_serving::<FlightServiceServer<Service>>().await;
+                core.limiter.drain();
+                core.limiter.drained(Instant::now() + DRAIN).await;
+                let _ = ended.send(true);
+                // What is left are connections without statements; those that stay open are left to their fate.
+                tokio::time::timeout(Duration::from_secs(2), &mut serving).await.unwrap_or(Ok(()))
+            }
+        };
+        let _ = ended.send(true);
+        if let Some(metrics) = metrics {
+            let _ = metrics.await;
+        }
+        telemetry.shutdown().await;
+        served.map_err(|error| ServerError::Transport(error.into()))
+    }
+}
+
+fn router(tls: Option<tonic::transport::ServerTlsConfig>) -> Result<tonic::transport::Server, ServerError> {
+    let server = tonic::transport::Server::builder()
+        .http2_keepalive_interval(Some(KEEPALIVE.0))
+        .http2_keepalive_timeout(Some(KEEPALIVE.1))
+        .max_concurrent_streams(Some(STREAMS_PER_CONNECTION))
+        .http2_max_header_list_size(HEADER_BYTES)
+        .http2_max_pending_accept_reset_streams(Some(64))
+        .tcp_keepalive(Some(KEEPALIVE.0));
+    match tls {
+        Some(tls) => server.tls_config(tls).map_err(|error| ServerError::Tls(error.into())),
+        None => Ok(server),
+    }
+}
+
+async fn listen_on(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServerError> {
+    let failed = |source| ServerError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}

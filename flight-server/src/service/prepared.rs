@@ -1,0 +1,154 @@
+//! Prepared statements. What is kept is the statement, never a decision about it: each execution is decided anew.
+
+use std::sync::Arc;
+
+use arrow::{array::RecordBatch, datatypes::SchemaRef};
+use datafusion::common::ScalarValue;
+use parking_lot::Mutex;
+use prost::{Message, bytes::Bytes};
+use sluice_engine::{StatementKind, SubstraitQuery};
+use sluice_planner::parse::Parsed;
+use tonic::Status;
+
+use super::{Answers, Caller, Core, parameters, statement};
+use crate::{
+    handles::Weight,
+    status,
+    wire::{encoded, parameter_schema, proto::CreatePreparedStatementResult},
+};
+
+/// A statement that was prepared under a handle.
+pub(crate) struct Prepared {
+    pub(super) statement: Sort,
+    /// The values for its next execution.
+    bound: Mutex<Bound>,
+    _weight: Weight,
+}
+
+/// Values for an execution, and what they weigh.
+#[derive(Default)]
+struct Bound {
+    rows: Arc<Vec<Vec<ScalarValue>>>,
+    _weight: Option<Weight>,
+}
+
+/// What was prepared.
+pub(crate) enum Sort {
+    Sql(Arc<Parsed>),
+    Substrait(Arc<SubstraitQuery>),
+}
+
+impl Prepared {
+    fn new(core: &Core, caller: &Caller, statement: Sort, bytes: usize) -> Result<Self, Status> {
+        let weight = core.ledger.weigh(&caller.identity.principal, bytes).ok_or_else(status::too_much_held)?;
+        Ok(Self { statement, bound: Mutex::default(), _weight: weight })
+    }
+}
+
+/// Prepares a statement.
+pub(super) async fn create(core: &Core, caller: &Caller, text: &str) -> Result<Bytes, Status> {
+    let session = caller.session()?;
+    let parsed = Arc::new(statement::one_statement(&session, text)?);
+    let described = statement::describe(core, caller, session, Arc::clone(&parsed), None).await?;
+    let is_update = matches!(described.kind, StatementKind::Write | StatementKind::Change);
+    // An update answers no rows to those who send it as one, and says so by having no columns.
+    let dataset_schema = if is_update { Bytes::new() } else { encoded(&statement::answered(&described, caller))? };
+    // What the planner could not tell a type of may have any.
+    let parameters = parsed.parameters.iter().map(|name| {
+        let known = described.parameters.iter().find(|(known, _)| known == name);
+        (Arc::clone(name), known.and_then(|(_, data_type)| data_type.clone()))
+    });
+    let parameter_schema = encoded(&parameter_schema(&parameters.collect::<Vec<_>>()))?;
+    let handle = core.prepared.give(caller.owner(), Prepared::new(core, caller, Sort::Sql(parsed), text.len())?);
+    Ok(answer(handle, dataset_schema, parameter_schema, is_update))
+}
+
+/// Prepares a Substrait plan.
+pub(super) async fn create_substrait(core: &Core, caller: &Caller, plan: &[u8]) -> Result<Bytes, Status> {
+    let query = Arc::new(statement::decode(core, caller, plan).await?);
+    let announced = statement::announce_substrait(core, caller, Arc::clone(&query)).await?;
+    let dataset_schema = encoded(&announced.schema)?;
+    let parameter_schema = encoded(&parameter_schema(&[]))?;
+    let handle = core.prepared.give(caller.owner(), Prepared::new(core, caller, Sort::Substrait(query), plan.len())?);
+    Ok(answer(handle, dataset_schema, parameter_schema, false))
+}
+
+fn answer(handle: Bytes, dataset_schema: Bytes, parameter_schema: Bytes, is_update: bool) -> Bytes {
+    let result = CreatePreparedStatementResult {
+        prepared_statement_handle: handle,
+        dataset_schema,
+        parameter_schema,
+        is_update: Some(is_update),
+    };
+    let any = arrow_flight::sql::Any {
+        type_url: "type.googleapis.com/arrow.flight.protocol.sql.ActionCreatePreparedStatementResult".to_owned(),
+        value: result.encode_to_vec().into(),
+    };
+    any.encode_to_vec().into()
+}
+
+/// Announces the next execution of a prepared statement, with the values that are bound to it.
+pub(super) async fn announce(core: &Core, caller: &Caller, handle: &[u8]) -> Result<statement::Announced, Status> {
+    let prepared = find(core, caller, handle)?;
+    match &prepared.statement {
+        Sort::Sql(parsed) => {
+            let rows = Arc::clone(&prepared.bound.lock().rows);
+            if rows.is_empty() && !parsed.parameters.is_empty() {
+                return Err(status::invalid(&format!(
+                    "no values are bound to the {} parameters of the statement",
+                    parsed.parameters.len()
+                )));
+            }
+            statement::announce_sql(core, caller, Arc::clone(parsed), rows).await
+        }
+        Sort::Substrait(query) => statement::announce_substrait(core, caller, Arc::clone(query)).await,
+    }
+}
+
+/// The columns that a prepared statement answers.
+pub(super) async fn schema(core: &Core, caller: &Caller, handle: &[u8]) -> Result<SchemaRef, Status> {
+    let prepared = find(core, caller, handle)?;
+    match &prepared.statement {
+        Sort::Sql(parsed) => {
+            let described = statement::describe(core, caller, caller.session()?, Arc::clone(parsed), None).await?;
+            Ok(statement::answered(&described, caller))
+        }
+        Sort::Substrait(query) => Ok(statement::announce_substrait(core, caller, Arc::clone(query)).await?.schema),
+    }
+}
+
+/// The rows of a prepared statement, for clients that fetch without an announcement.
+pub(super) async fn fetch(
+    core: &Core,
+    caller: &Caller,
+    handle: &[u8],
+) -> Result<Answers<arrow_flight::FlightData>, Status> {
+    let announced = announce(core, caller, handle).await?;
+    statement::rows(core, caller, &announced).await
+}
+
+/// Binds values for the next execution.
+pub(super) fn bind(core: &Core, caller: &Caller, handle: &[u8], batches: &[RecordBatch]) -> Result<(), Status> {
+    let prepared = find(core, caller, handle)?;
+    let rows = match &prepared.statement {
+        Sort::Sql(parsed) => parameters::rows(&parsed.parameters, batches)?,
+        Sort::Substrait(_) => return Err(status::invalid("a Substrait plan has no parameters")),
+    };
+    let bytes = rows.iter().flatten().map(ScalarValue::size).sum();
+    let mut bound = prepared.bound.lock();
+    // The values before go first, so that they do not stand in the way.
+    *bound = Bound::default();
+    let weight = core.ledger.weigh(&caller.identity.principal, bytes).ok_or_else(status::too_much_held)?;
+    *bound = Bound { rows: Arc::new(rows), _weight: Some(weight) };
+    Ok(())
+}
+
+/// A prepared statement of the caller's.
+pub(super) fn find(core: &Core, caller: &Caller, handle: &[u8]) -> Result<Arc<Prepared>, Status> {
+    core.prepared.get(caller.owner(), handle).ok_or_else(status::unknown_handle)
+}
+
+/// Forgets a prepared statement. One that is not there is as good as forgotten.
+pub(super) fn close(core: &Core, caller: &Caller, handle: &[u8]) {
+    core.prepared.take(caller.owner(), handle);
+}

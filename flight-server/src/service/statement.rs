@@ -1,0 +1,358 @@
+//! Statements: announced with their columns, then fetched with their rows.
+//!
+//! A statement that reads is planned when it is announced and planned and decided anew whenever it is fetched. One
+//! that changes something runs once, when it is announced; what is fetched is what it answered.
+
+use std::sync::Arc;
+
+use arrow::{
+    array::{Int64Array, RecordBatch, StringArray},
+    datatypes::{DataType, Field, Schema, SchemaRef},
+};
+use arrow_flight::{
+    FlightDescriptor, FlightEndpoint, FlightInfo, Ticket,
+    sql::{ProstMessageExt, TicketStatementQuery},
+};
+use datafusion::{common::ScalarValue, physical_plan::stream::RecordBatchStreamAdapter};
+use futures::{TryStreamExt, stream};
+use prost::{Message, bytes::Bytes};
+use sluice_engine::{Described, EngineError, Outcome, ResultLabels, Session, StatementKind, SubstraitQuery};
+use sluice_planner::{
+    bind::Parameters,
+    parse::{Parsed, Statement},
+};
+use tonic::Status;
+
+use super::{Answers, Caller, Core, objects, operation::Operation, prepared, running::Cancel};
+use crate::{
+    metrics::{self, Stage},
+    status,
+    wire::{command::Question, encoded, wire_schema},
+};
+
+/// A statement that was announced under a handle.
+pub(crate) struct Announced {
+    /// The columns that the client was told of.
+    pub(super) schema: SchemaRef,
+    pub(super) work: Work,
+    pub(super) cancel: Cancel,
+}
+
+/// What is done when a statement is fetched.
+pub(crate) enum Work {
+    /// It runs.
+    Sql(Arc<Parsed>, Arc<Vec<Vec<ScalarValue>>>),
+    /// It runs.
+    Substrait(Arc<SubstraitQuery>),
+    /// It has run.
+    Done(Vec<RecordBatch>),
+    /// It runs in the background since it was polled first.
+    Operation(Arc<Operation>),
+}
+
+/// Announces what `question` asks.
+pub(super) async fn announce(
+    core: &Core,
+    caller: &Caller,
+    question: Question,
+    descriptor: FlightDescriptor,
+) -> Result<FlightInfo, Status> {
+    match question {
+        Question::Sql(text) => {
+            let parsed = one_statement(&caller.session()?, &text)?;
+            let announced = announce_sql(core, caller, Arc::new(parsed), Arc::default()).await?;
+            give(core, caller, announced, descriptor)
+        }
+        Question::Substrait(plan) => {
+            let query = Arc::new(decode(core, caller, &plan).await?);
+            let announced = announce_substrait(core, caller, query).await?;
+            give(core, caller, announced, descriptor)
+        }
+        Question::Prepared(handle) => {
+            let announced = prepared::announce(core, caller, &handle).await?;
+            give(core, caller, announced, descriptor)
+        }
+        Question::Statement(handle) => {
+            let announced = core.statements.get(caller.owner(), &handle).ok_or_else(status::unknown_handle)?;
+            info(core, &announced.schema, handle, descriptor)
+        }
+        Question::Metadata(ask) => objects::announce(core, &ask, descriptor),
+        Question::Update(_) => Err(status::invalid("an update is sent with DoPut")),
+        Question::InTransaction => Err(no_transactions()),
+    }
+}
+
+/// The columns of what `question` asks. Nothing runs.
+pub(super) async fn schema(core: &Core, caller: &Caller, question: Question) -> Result<SchemaRef, Status> {
+    match question {
+        Question::Sql(text) => {
+            let session = caller.session()?;
+            let parsed = Arc::new(one_statement(&session, &text)?);
+            describe(core, caller, session, parsed, None).await.map(|described| answered(&described, caller))
+        }
+        Question::Substrait(plan) => {
+            let query = decode(core, caller, &plan).await?;
+            Ok(announce_substrait(core, caller, Arc::new(query)).await?.schema)
+        }
+        Question::Prepared(handle) => prepared::schema(core, caller, &handle).await,
+        Question::Statement(handle) => {
+            let announced = core.statements.get(caller.owner(), &handle).ok_or_else(status::unknown_handle)?;
+            Ok(Arc::clone(&announced.schema))
+        }
+        Question::Metadata(ask) => Ok(objects::schema(&ask)),
+        Question::Update(_) => Err(status::invalid("an update answers no rows")),
+        Question::InTransaction => Err(no_transactions()),
+    }
+}
+
+/// The rows of an announced statement.
+pub(super) async fn fetch(
+    core: &Core,
+    caller: &Caller,
+    handle: &[u8],
+) -> Result<Answers<arrow_flight::FlightData>, Status> {
+    let announced = core.statements.get(caller.owner(), handle).ok_or_else(status::unknown_handle)?;
+    rows(core, caller, &announced).await
+}
+
+/// The rows of an announced statement.
+pub(super) async fn rows(
+    core: &Core,
+    caller: &Caller,
+    announced: &Announced,
+) -> Result<Answers<arrow_flight::FlightData>, Status> {
+    if announced.cancel.is_cancelled() {
+        return Err(status::cancelled());
+    }
+    let schema = Arc::clone(&announced.schema);
+    let turn = core.turn(caller, metrics::StatementKind::Query).await?;
+    let mut session = caller.session()?;
+    let (schema, batches) = match &announced.work {
+        Work::Sql(parsed, rows) => {
+            let home = core.engine.home().dir().to_path_buf();
+            let (parsed, rows) = (Arc::clone(parsed), rows.as_ref().clone());
+            let work = async move { session.run_rows(&parsed, rows, &home).await };
+            match core.run(&turn, Stage::Execute, &announced.cancel, work).await? {
+                Outcome::Rows { rows, .. } => return Ok(core.send(turn, &announced.cancel, schema, rows)),
+                Outcome::Done { .. } => return Err(status::internal("a query answered no rows")),
+            }
+        }
+        Work::Substrait(query) => {
+            let query = Arc::clone(query);
+            let work = async move { session.run_substrait(&query).await };
+            match core.run(&turn, Stage::Execute, &announced.cancel, work).await? {
+                Outcome::Rows { rows, .. } => return Ok(core.send(turn, &announced.cancel, schema, rows)),
+                Outcome::Done { .. } => return Err(status::internal("a query answered no rows")),
+            }
+        }
+        Work::Done(batches) => (schema, batches.clone()),
+        Work::Operation(operation) => operation.answer()?,
+    };
+    let rows = stream::iter(batches.into_iter().map(Ok));
+    let rows = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&schema), rows));
+    Ok(core.send(turn, &announced.cancel, schema, rows))
+}
+
+/// How long the text of a statement may be, in bytes.
+const MOST_TEXT: usize = 256 << 10;
+/// How large a Substrait plan may be, in bytes.
+const MOST_PLAN: usize = 4 << 20;
+
+/// The one statement that `text` is.
+pub(super) fn one_statement(session: &Session, text: &str) -> Result<Parsed, Status> {
+    if text.len() > MOST_TEXT {
+        return Err(status::invalid("a statement may have 256 KiB of text\nhelp: bind values, or ingest rows"));
+    }
+    let mut statements = session.parse(text).map_err(|error| status::of(&error))?;
+    match (statements.pop(), statements.len()) {
+        (Some(statement), 0) => Ok(statement),
+        (None, _) => Err(status::invalid("there is no statement in the text")),
+        (Some(_), more) => {
+            Err(status::invalid(&format!("the text holds {} statements\nhelp: send one at a time", more + 1)))
+        }
+    }
+}
+
+/// Decodes a Substrait plan; the caller's session says what its short names stand for.
+pub(super) async fn decode(core: &Core, caller: &Caller, plan: &[u8]) -> Result<SubstraitQuery, Status> {
+    if plan.len() > MOST_PLAN {
+        return Err(status::invalid("a Substrait plan may have 4 MiB"));
+    }
+    let turn = core.turn(caller, metrics::StatementKind::Query).await?;
+    let (session, plan) = (caller.session()?, plan.to_vec());
+    let work = async move { session.decode_substrait(&plan).await };
+    core.run(&turn, Stage::Analyze, &Cancel::default(), work).await
+}
+
+/// Plans a statement as a call of its own.
+pub(super) async fn describe(
+    core: &Core,
+    caller: &Caller,
+    session: Session,
+    parsed: Arc<Parsed>,
+    parameters: Option<Parameters>,
+) -> Result<Described, Status> {
+    let turn = core.turn(caller, family(StatementKind::of(&parsed.statement))).await?;
+    let work = async move { session.describe(&parsed, parameters.as_ref()).await };
+    core.run(&turn, Stage::Analyze, &Cancel::default(), work).await
+}
+
+/// A statement ready to be fetched. One that changes something has run.
+pub(super) async fn announce_sql(
+    core: &Core,
+    caller: &Caller,
+    parsed: Arc<Parsed>,
+    rows: Arc<Vec<Vec<ScalarValue>>>,
+) -> Result<Announced, Status> {
+    let kind = StatementKind::of(&parsed.statement);
+    let cancel = Cancel::default();
+    if kind.changes() {
+        let outcome = execute(core, caller, parsed, rows.as_ref().clone(), &cancel).await?;
+        let (schema, batches) = answer(kind, outcome, caller).await?;
+        return Ok(Announced { schema, work: Work::Done(batches), cancel });
+    }
+    let parameters = rows.first().map(|row| Parameters::bound(&parsed.parameters, vec![row.clone()]));
+    let described = describe(core, caller, caller.session()?, Arc::clone(&parsed), parameters).await?;
+    Ok(Announced { schema: answered(&described, caller), work: Work::Sql(parsed, rows), cancel })
+}
+
+/// A Substrait plan ready to be fetched.
+pub(super) async fn announce_substrait(
+    core: &Core,
+    caller: &Caller,
+    query: Arc<SubstraitQuery>,
+) -> Result<Announced, Status> {
+    let turn = core.turn(caller, metrics::StatementKind::Query).await?;
+    let cancel = Cancel::default();
+    let (session, asked) = (caller.session()?, Arc::clone(&query));
+    let work = async move { session.describe_substrait(&asked).await };
+    let described = core.run(&turn, Stage::Analyze, &cancel, work).await?;
+    Ok(Announced { schema: answered(&described, caller), work: Work::Substrait(query), cancel })
+}
+
+/// Runs a statement that changes something, and keeps what it changed of the session.
+pub(super) async fn execute(
+    core: &Core,
+    caller: &Caller,
+    parsed: Arc<Parsed>,
+    rows: Vec<Vec<ScalarValue>>,
+    cancel: &Cancel,
+) -> Result<Outcome, Status> {
+    let turn = core.turn(caller, family(StatementKind::of(&parsed.statement))).await?;
+    let mut session = caller.session()?;
+    let home = core.engine.home().dir().to_path_buf();
+    let statement = Arc::clone(&parsed);
+    let work = async move { session.run_rows(&statement, rows, &home).await };
+    let outcome = core.run(&turn, Stage::Execute, cancel, work).await?;
+    if let Statement::Set(variable) = &parsed.statement {
+        caller.client.change(|session| session.set(variable)).map_err(|error| status::of(&error))?;
+    }
+    core.finished(turn);
+    Ok(outcome)
+}
+
+/// What a statement that changed something answers, as rows: how many rows it changed, or that it is done.
+pub(super) async fn answer(
+    kind: StatementKind,
+    outcome: Outcome,
+    caller: &Caller,
+) -> Result<(SchemaRef, Vec<RecordBatch>), Status> {
+    let failed = |_| status::internal("an answer does not fit its columns");
+    match outcome {
+        Outcome::Rows { schema, labels, rows } => {
+            let batches: Vec<RecordBatch> =
+                rows.map_err(EngineError::from_stream).try_collect().await.map_err(|error| status::of(&error))?;
+            Ok((wire_schema(&schema, &labels, caller.views()), batches))
+        }
+        Outcome::Done { affected, message } => {
+            let schema = change_schema(kind);
+            let column: arrow::array::ArrayRef = if kind == StatementKind::Write {
+                let rows = affected.map(|rows| i64::try_from(rows).unwrap_or(i64::MAX));
+                Arc::new(Int64Array::from(vec![rows]))
+            } else {
+                Arc::new(StringArray::from(vec![message]))
+            };
+            let batch = RecordBatch::try_new(Arc::clone(&schema), vec![column]).map_err(failed)?;
+            Ok((schema, vec![batch]))
+        }
+    }
+}
+
+/// The columns of what a statement answers.
+pub(super) fn answered(described: &Described, caller: &Caller) -> SchemaRef {
+    match described.kind {
+        StatementKind::Query | StatementKind::Answer | StatementKind::ChangeWithRows => {
+            wire_schema(&described.schema, &described.labels, caller.views())
+        }
+        StatementKind::Write | StatementKind::Change => change_schema(described.kind),
+    }
+}
+
+fn change_schema(kind: StatementKind) -> SchemaRef {
+    let field = if kind == StatementKind::Write {
+        Field::new("affected_rows", DataType::Int64, true)
+    } else {
+        Field::new("status", DataType::Utf8, true)
+    };
+    wire_schema(&Schema::new(vec![field]), &ResultLabels::default(), Default::default())
+}
+
+/// What a statement counts as.
+pub(super) fn family(kind: StatementKind) -> metrics::StatementKind {
+    match kind {
+        StatementKind::Query => metrics::StatementKind::Query,
+        StatementKind::Write => metrics::StatementKind::Write,
+        StatementKind::Answer | StatementKind::Change | StatementKind::ChangeWithRows => {
+            metrics::StatementKind::Command
+        }
+    }
+}
+
+/// Holds an announced statement for the caller.
+fn give(
+    core: &Core,
+    caller: &Caller,
+    announced: Announced,
+    descriptor: FlightDescriptor,
+) -> Result<FlightInfo, Status> {
+    let schema = Arc::clone(&announced.schema);
+    let handle = core.statements.give(caller.owner(), announced);
+    info(core, &schema, handle, descriptor)
+}
+
+/// What a client is told of a statement.
+pub(super) fn info(
+    core: &Core,
+    schema: &Schema,
+    handle: Bytes,
+    descriptor: FlightDescriptor,
+) -> Result<FlightInfo, Status> {
+    Ok(FlightInfo {
+        schema: encoded(schema)?,
+        flight_descriptor: Some(descriptor),
+        endpoint: vec![endpoint(core, handle)],
+        total_records: -1,
+        total_bytes: -1,
+        ordered: true,
+        app_metadata: Bytes::new(),
+    })
+}
+
+/// Where a statement is fetched, and until when.
+pub(super) fn endpoint(core: &Core, handle: Bytes) -> FlightEndpoint {
+    let ticket = TicketStatementQuery { statement_handle: handle }.as_any().encode_to_vec();
+    let expires = std::time::SystemTime::now() + core.statements.lifetime();
+    FlightEndpoint {
+        ticket: Some(Ticket { ticket: ticket.into() }),
+        location: Vec::new(),
+        expiration_time: Some(expires.into()),
+        app_metadata: Bytes::new(),
+    }
+}
+
+/// Every statement is a transaction of its own: a Delta table is committed by itself.
+pub(super) fn no_transactions() -> Status {
+    status::unsupported(
+        "there are no transactions of several statements: each statement is one of its own\nhelp: turn autocommit on",
+    )
+}

@@ -1,0 +1,13 @@
+//! Flight messages: reading what clients send, writing what they get.
+
+pub mod command;
+mod ipc;
+mod metadata;
+pub mod proto;
+mod schema;
+mod stream;
+mod upload;
+
+pub(crate) use schema::{ViewTypes, encoded, parameter_schema, wire_schema};
+pub(crate) use stream::{Sending, encode};
+pub(crate) use upload::{Upload, schema_of};
