@@ -10,9 +10,18 @@ const EDGES: &[(&str, &[&str])] = &[
     ("sluice-planner", &["sluice-model", "sluice-policy", "sluice-catalog"]),
     ("sluice-engine", &["sluice-model", "sluice-policy", "sluice-catalog", "sluice-planner"]),
     ("sluice-pipeline", &["sluice-model", "sluice-policy", "sluice-catalog", "sluice-planner", "sluice-engine"]),
+    ("sluice-flight-server", &["sluice-model", "sluice-catalog", "sluice-planner", "sluice-engine"]),
     (
         "sluice",
-        &["sluice-model", "sluice-policy", "sluice-catalog", "sluice-planner", "sluice-engine", "sluice-pipeline"],
+        &[
+            "sluice-model",
+            "sluice-policy",
+            "sluice-catalog",
+            "sluice-planner",
+            "sluice-engine",
+            "sluice-pipeline",
+            "sluice-flight-server",
+        ],
     ),
     (
         "sluice-bench",
@@ -20,7 +29,15 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
     (
         "sluice-tests",
-        &["sluice-model", "sluice-policy", "sluice-catalog", "sluice-planner", "sluice-engine", "sluice-pipeline"],
+        &[
+            "sluice-model",
+            "sluice-policy",
+            "sluice-catalog",
+            "sluice-planner",
+            "sluice-engine",
+            "sluice-pipeline",
+            "sluice-flight-server",
+        ],
     ),
 ];
 
@@ -31,6 +48,7 @@ const NEVER: &[(&str, &[&str])] = &[
     ("sluice-catalog", &["cedar-policy"]),
     ("sluice-planner", &["tokio", "object_store", "deltalake", "sqlx", "datafusion", "cedar-policy"]),
     ("sluice-pipeline", &["datafusion", "deltalake", "sqlx"]),
+    ("sluice-flight-server", &["deltalake", "sqlx", "cedar-policy", "sluice-policy"]),
     ("sluice", &["datafusion", "deltalake", "sqlx", "cedar-policy"]),
 ];
 

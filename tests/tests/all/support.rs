@@ -97,7 +97,7 @@ impl TestHome {
 
     /// Runs every statement as `who` in `domain`; answers the last one's rows, one text a row.
     pub(crate) async fn run_in(&self, who: &str, domain: Domain, text: &str) -> Result<Vec<String>, EngineError> {
-        let options = SessionOptions { principal: Some(who.to_owned()), domain, purpose: String::new() };
+        let options = SessionOptions { principal: Some(who.to_owned()), domain, ..SessionOptions::default() };
         let mut session = self.engine.session(options).await?;
         let mut answer = Vec::new();
         for statement in parse(text)? {
