@@ -1,14 +1,19 @@
 # make demo    the main job on bundled real data, from nothing
-# make test    every test, from nothing
+# make test    the tests, from nothing
 # make lint    formatting, clippy, documentation, licences
+# make slow-test    the tests that take long; not part of the others
+# make clients the tests with real Flight SQL clients alone; part of the tests
+# make fuzz    ten minutes of everything that the server decodes: make fuzz FUZZ_SECONDS=60
 # make bench   the benchmarks; not part of the tests
+# make bench-flight   the benchmarks of the Flight SQL server
 # make tpch    TPC-H data as Parquet: make tpch SCALE=1 OUT=DIR
 
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/sluice/target
 SCALE ?= 0.01
+FUZZ_SECONDS ?= 600
 OUT ?= tpch-data
 
-.PHONY: demo test lint bench tpch
+.PHONY: demo test slow-test clients lint fuzz bench bench-flight tpch
 
 # One set of features for every target, so that nothing is built twice.
 demo:
@@ -17,12 +22,31 @@ demo:
 
 test:
 	cargo build --locked --workspace --bins
-	cargo test --locked --workspace --no-fail-fast
+	cargo test --locked --workspace --no-fail-fast -- --skip slt:: --skip flight::oversized::long_
+	tests/clients/run
+
+# DataFusion's own .slt files over Flight SQL, and statements as long as may be: too slow for every change in a debug
+# build, so they have a target of their own.
+slow-test:
+	cargo build --locked --workspace --bins
+	cargo test --locked --workspace --test all -- slt:: flight::oversized::long_
+
+clients:
+	cargo build --locked --workspace --bins
+	tests/clients/run
 
 lint:
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
+
+fuzz:
+	cargo build --locked --workspace --bins
+	FUZZ_SECONDS=$(FUZZ_SECONDS) cargo test --locked --workspace --test all -- flight::fuzz --nocapture --test-threads=1
+
+bench-flight:
+	cargo build --locked --release --workspace --bins
+	bench/flight/run
 
 bench:
 	cargo run --locked --release -p sluice-bench --bin bench

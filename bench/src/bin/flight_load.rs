@@ -1,0 +1,130 @@
+//! Load on a running server: prepared point queries from several connections, and idle sessions.
+//!
+//! Every query binds another value, announces and fetches: three calls, as a driver makes them. What is printed is one
+//! JSON object.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::{Context, Result, ensure};
+use arrow::{
+    array::{Int64Array, RecordBatch},
+    datatypes::{DataType, Field, Schema},
+};
+use arrow_flight::sql::{SqlInfo, client::FlightSqlServiceClient};
+use clap::Parser;
+use futures::{TryStreamExt, future::try_join_all};
+use serde_json::json;
+use tokio::time::Instant;
+use tonic::transport::Channel;
+
+/// Puts load on a server.
+#[derive(Debug, Parser)]
+struct Options {
+    /// The server, as http://HOST:PORT
+    #[arg(long)]
+    uri: String,
+    /// The bearer token
+    #[arg(long)]
+    token: String,
+    /// A query with one parameter of type BIGINT that answers one row
+    #[arg(long)]
+    query: String,
+    /// The parameter runs from 0 to here
+    #[arg(long, default_value_t = 1000)]
+    values: i64,
+    /// How many connections query at the same time
+    #[arg(long, default_value_t = 16)]
+    connections: usize,
+    /// For how long, in seconds
+    #[arg(long, default_value_t = 10)]
+    seconds: u64,
+    /// How many sessions are opened and left idle, after that
+    #[arg(long, default_value_t = 500)]
+    idle: usize,
+    /// The server's process, whose memory is looked at
+    #[arg(long)]
+    pid: u32,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let options = Arc::new(Options::parse());
+    // The first queries open files and plan for the first time; they are not what a server does all day.
+    run(&options, Duration::from_secs(1)).await?;
+    let mut taken = run(&options, Duration::from_secs(options.seconds)).await?;
+    taken.sort_unstable();
+    ensure!(!taken.is_empty(), "no query was answered");
+    let at = |share: f64| taken[((taken.len() - 1) as f64 * share) as usize].as_secs_f64() * 1000.0;
+    let before = resident_bytes(options.pid)?;
+    let idle = idle(&options).await?;
+    let after = resident_bytes(options.pid)?;
+    let figures = json!({
+        "queries_per_second": taken.len() as f64 / options.seconds as f64,
+        "p50_ms": at(0.5), "p99_ms": at(0.99), "max_ms": at(1.0),
+        "connections": options.connections,
+        "idle_sessions": idle.len(), "idle_sessions_mb": (after.saturating_sub(before)) as f64 / f64::from(1 << 20),
+    });
+    println!("{figures}");
+    Ok(())
+}
+
+/// Queries from all connections; answers how long each query took.
+async fn run(options: &Arc<Options>, duration: Duration) -> Result<Vec<Duration>> {
+    let until = Instant::now() + duration;
+    let clients = (0..options.connections).map(|number| {
+        let options = Arc::clone(options);
+        tokio::spawn(async move { query(&options, number, until).await })
+    });
+    let mut all = Vec::new();
+    for taken in try_join_all(clients).await? {
+        all.extend(taken?);
+    }
+    Ok(all)
+}
+
+async fn query(options: &Options, number: usize, until: Instant) -> Result<Vec<Duration>> {
+    let mut client = connect(options, &format!("load {number}")).await?;
+    let mut prepared = client.prepare(options.query.clone(), None).await?;
+    let schema = Arc::new(Schema::new(vec![Field::new("1", DataType::Int64, false)]));
+    let mut value = i64::try_from(number)?;
+    let mut taken = Vec::new();
+    while Instant::now() < until {
+        value = (value * 31 + 7) % options.values;
+        let started = Instant::now();
+        let row = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(Int64Array::from(vec![value]))])?;
+        prepared.set_parameters(row)?;
+        let info = prepared.execute().await?;
+        let ticket = info.endpoint.into_iter().next().and_then(|endpoint| endpoint.ticket).context("no ticket")?;
+        let batches: Vec<RecordBatch> = client.do_get(ticket).await?.try_collect().await?;
+        let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+        ensure!(rows == 1, "{rows} rows where one was expected");
+        taken.push(started.elapsed());
+    }
+    Ok(taken)
+}
+
+/// Opens sessions, each on a connection of its own, and lets each ask one thing.
+async fn idle(options: &Options) -> Result<Vec<FlightSqlServiceClient<Channel>>> {
+    let mut clients = Vec::with_capacity(options.idle);
+    for number in 0..options.idle {
+        let mut client = connect(options, &format!("idle {number}")).await?;
+        client.get_sql_info(vec![SqlInfo::FlightSqlServerName]).await?;
+        clients.push(client);
+    }
+    Ok(clients)
+}
+
+async fn connect(options: &Options, session: &str) -> Result<FlightSqlServiceClient<Channel>> {
+    let channel = Channel::from_shared(options.uri.clone())?.tcp_nodelay(true).connect().await?;
+    let mut client = FlightSqlServiceClient::new(channel);
+    client.set_token(options.token.clone());
+    client.set_header("x-sluice-session", session);
+    Ok(client)
+}
+
+fn resident_bytes(pid: u32) -> Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
+    Ok(kilobytes * 1024)
+}
