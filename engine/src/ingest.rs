@@ -17,10 +17,10 @@ use sluice_catalog::{Change, DeltaCommit, DeltaWrite, TableRequest, TableSnapsho
 use sluice_model::{TableAction, TableName};
 use sluice_planner::{
     StoredLabels,
-    bind::Parameters,
+    bind::{self, Parameters},
     parse::{TEMPORARY, TableRef},
 };
-use sluice_policy::{Decisions, SchemaResource, TableResource};
+use sluice_policy::{Decisions, SchemaResource};
 
 use crate::{
     EngineError, Session,
@@ -218,14 +218,7 @@ impl Session {
     }
 
     fn require_write(&self, loaded: &Loaded, table: &TableSnapshot, action: TableAction) -> Result<(), EngineError> {
-        let resource = TableResource {
-            id: table.id.as_str(),
-            schema_id: table.schema.id.as_str(),
-            owner: Some(&table.owner),
-            domain: table.schema.domain,
-            approved_for_experiment: table.approved_for_experiment,
-            approved_pipeline: false,
-        };
+        let resource = bind::resource(table, false);
         let decision = Decisions::new(&loaded.authorizer, &loaded.subject).table(action, &resource);
         let (locals, parameters) = (HashMap::new(), Parameters::default());
         let outside = self.outside(&locals, &parameters);

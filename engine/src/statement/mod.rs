@@ -18,7 +18,7 @@ use sluice_catalog::{SchemaSnapshot, TableRecord, TableSnapshot};
 use sluice_model::{Domain, SchemaName, Subject, TableAction, TableName};
 use sluice_planner::{
     PlanError,
-    bind::{LocalView, Parameters},
+    bind::{self, LocalView, Parameters},
     parse::{DropKind, Statement},
 };
 use sluice_policy::{Authorizer, Decision, Decisions, SchemaResource, TableResource};
@@ -165,14 +165,7 @@ impl Session {
     /// A loaded table that the caller may know of.
     pub(crate) fn visible_table(&self, loaded: &Loaded, name: &TableName) -> Result<Arc<TableSnapshot>, EngineError> {
         let table = loaded.table(name).ok_or_else(|| EngineError::not_visible(name))?;
-        let resource = TableResource {
-            id: table.id.as_str(),
-            schema_id: table.schema.id.as_str(),
-            owner: Some(&table.owner),
-            domain: table.schema.domain,
-            approved_for_experiment: table.approved_for_experiment,
-            approved_pipeline: false,
-        };
+        let resource = bind::resource(table, false);
         if !Decisions::new(&loaded.authorizer, &loaded.subject).table(TableAction::See, &resource).is_allowed() {
             return Err(EngineError::not_visible(name));
         }

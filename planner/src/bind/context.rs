@@ -199,7 +199,7 @@ fn may_select(owner: &Subject, surroundings: &super::Surroundings<'_>, resource:
 }
 
 /// The table as policies see it.
-pub(crate) fn resource(table: &TableSnapshot, approved_pipeline: bool) -> TableResource<'_> {
+pub fn resource(table: &TableSnapshot, approved_pipeline: bool) -> TableResource<'_> {
     TableResource {
         id: table.id.as_str(),
         schema_id: table.schema.id.as_str(),

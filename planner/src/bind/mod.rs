@@ -23,7 +23,7 @@ use sqlparser::ast;
 
 use crate::{PlanError, parse::Versions};
 use context::Context;
-pub(crate) use context::resource;
+pub use context::resource;
 pub use expectations::{Expectations, Marker};
 pub use functions::Functions;
 pub use parameters::{ParameterType, Parameters, column_schema, parameter_value};
