@@ -294,9 +294,22 @@ impl From<sqlx::Error> for CatalogError {
                 _ => Self::Store(error),
             };
         };
+        let code = problem.code().and_then(|text| text.parse::<i32>().ok());
+        Self::from_code(code, error)
+    }
+}
+
+impl From<rusqlite::Error> for CatalogError {
+    fn from(error: rusqlite::Error) -> Self {
+        let code = error.sqlite_error().map(|problem| problem.extended_code);
+        Self::from_code(code, sqlx::Error::AnyDriverError(Box::new(error)))
+    }
+}
+
+impl CatalogError {
+    fn from_code(code: Option<i32>, error: sqlx::Error) -> Self {
         // The low byte of an extended code is the primary one.
-        let primary = problem.code().and_then(|text| text.parse::<i32>().ok()).map(|code| code & 0xff);
-        match primary {
+        match code.map(|code| code & 0xff) {
             Some(code::FULL) => Self::DiskFull,
             Some(code::BUSY | code::LOCKED) => Self::Busy,
             Some(code::NOMEM | code::READONLY | code::IOERR | code::CORRUPT | code::CANTOPEN | code::NOTADB) => {

@@ -13,7 +13,7 @@ use deltalake::{
 };
 use url::Url;
 
-use super::{CarriedTags, DeltaLog, FileState, Opened, delta_log::FileStamp};
+use super::{CarriedTags, DeltaLog, FileState, Opened, delta_log::FileStamp, delta_scan::DeltaScan};
 use crate::{StorageError, TableVersion, column_metadata::read_column_metadata};
 
 /// Which version a table was opened at, and what its log looked like.
@@ -51,17 +51,17 @@ pub(super) async fn open(session: &dyn Session, location: &Url, at: TableVersion
         TableVersion::TimestampMs(at_ms) => log.version_at(&entries, at_ms).await?,
     };
     entries.check_complete(version)?;
+    // INVARIANT: looked at before the snapshot is read. What comes to stand in its place is noticed next time.
+    let commit = log.stamp(version).await?;
     let snapshot = EagerSnapshot::try_new(log.store().as_ref(), Some(version)).await.map_err(StorageError::log)?;
     // The session's choices, as DataFusion makes them for its own Parquet tables.
     let scan = DeltaScanConfig::new_from_session(session).with_wrap_partition_values(false);
+    let sizes = snapshot.log_data().into_iter().map(|file| u64::try_from(file.size()).unwrap_or(u64::MAX));
+    let file_bytes = sizes.fold(0, u64::saturating_add);
     let (provider, carried) = provider(Arc::new(snapshot), scan).map_err(|error| StorageError::log(error.into()))?;
-    let state = DeltaState {
-        commit: entries.commit(version).cloned(),
-        follows: version == latest && !matches!(at, TableVersion::Number(_)),
-        log,
-        version,
-    };
-    let opened = Opened::new(session, Arc::new(provider), FileState::Delta(state));
+    let state =
+        DeltaState { commit, follows: version == latest && !matches!(at, TableVersion::Number(_)), log, version };
+    let opened = Opened::new(session, Arc::new(DeltaScan::new(provider, file_bytes)), FileState::Delta(state));
     Ok(Opened { version: Some(version), carried, ..opened })
 }
 

@@ -2,6 +2,8 @@
 
 mod delta;
 mod delta_log;
+mod delta_scan;
+mod kept_rows;
 mod listing;
 mod parquet_footer;
 

@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
-use parking_lot::Mutex;
 use serde_json::Value;
 use sluice_model::Domain;
-use sqlx::{FromRow, SqliteConnection, query, query_as};
-use tokio::sync::oneshot;
+use sqlx::{FromRow, query_as};
 
-use super::{Catalog, Result, stored};
+use super::{Catalog, Result, journal::Entry};
 use crate::CatalogError;
 
 /// What was decided about a statement.
@@ -110,77 +108,6 @@ impl TryFrom<Row> for AuditRecord {
     }
 }
 
-/// Something to be written.
-#[derive(Debug, Clone)]
-pub(super) enum Entry {
-    /// A statement begins.
-    Begun(Box<AuditRecord>),
-    /// The statement `id` has given its last row.
-    Ended {
-        /// The record.
-        id: i64,
-        /// How many rows there were.
-        rows: u64,
-    },
-}
-
-impl Entry {
-    async fn write(&self, connection: &mut SqliteConnection) -> Result<i64> {
-        match self {
-            Self::Begun(record) => {
-                let inserted = query(
-                    "INSERT INTO audit (at, principal, domain, statement, decision, reason, fingerprint, cache,
-                                        analysis_us, rows, detail)
-                     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                )
-                .bind(record.at_ms)
-                .bind(&*record.principal)
-                .bind(record.domain.as_str())
-                .bind(&record.statement)
-                .bind(record.decision.as_str())
-                .bind(record.reason.as_deref())
-                .bind(record.fingerprint.as_deref())
-                .bind(&*record.cache)
-                .bind(stored(record.analysis_us))
-                .bind(record.rows.map(stored))
-                .bind(record.detail.to_string())
-                .execute(connection)
-                .await?;
-                Ok(inserted.last_insert_rowid())
-            }
-            Self::Ended { id, rows } => {
-                query("UPDATE audit SET rows = ? WHERE id = ?")
-                    .bind(stored(*rows))
-                    .bind(id)
-                    .execute(connection)
-                    .await?;
-                Ok(*id)
-            }
-        }
-    }
-}
-
-/// Entries that wait to be written, each with whoever waits for that.
-#[derive(Default)]
-pub(super) struct JournalQueue(Mutex<Vec<Waiting>>);
-
-type Waiting = (Entry, oneshot::Sender<Result<i64>>);
-
-impl JournalQueue {
-    fn add(&self, entry: Entry) -> oneshot::Receiver<Result<i64>> {
-        let (writer, written) = oneshot::channel();
-        self.0.lock().push((entry, writer));
-        written
-    }
-
-    fn take(&self) -> Vec<Waiting> {
-        let mut waiting = std::mem::take(&mut *self.0.lock());
-        // Whoever gave up does not wait any more, and its statement does not run.
-        waiting.retain(|(_, writer)| !writer.is_closed());
-        waiting
-    }
-}
-
 impl Catalog {
     /// Records a statement, and answers the record's id. It survives the end of the process at once, and a power
     /// failure some moments later.
@@ -188,7 +115,7 @@ impl Catalog {
     /// # Errors
     /// When the store cannot be written.
     pub async fn record_audit(&self, record: &AuditRecord) -> Result<i64> {
-        self.write_down(Entry::Begun(Box::new(record.clone()))).await
+        self.written(Entry::Begun(Box::new(record.clone()))).await
     }
 
     /// Records that the statement `id` gave `rows` rows.
@@ -196,41 +123,11 @@ impl Catalog {
     /// # Errors
     /// When the store cannot be written.
     pub async fn finish_audit(&self, id: i64, rows: u64) -> Result<()> {
-        self.write_down(Entry::Ended { id, rows }).await.map(|_| ())
+        self.written(Entry::Ended { id, rows }).await.map(|_| ())
     }
 
-    /// Writes an entry, together with all others that wait at that moment: a transaction costs more than an entry, and
-    /// every statement makes one.
-    async fn write_down(&self, entry: Entry) -> Result<i64> {
-        loop {
-            let mut written = self.journal_queue().add(entry.clone());
-            let turn = tokio::select! {
-                biased;
-                result = &mut written => match result {
-                    Ok(result) => return result,
-                    // Whoever took the entry along was dropped before the commit, so it is not written.
-                    Err(_) => continue,
-                },
-                // On an error the entry is dropped with its receiver; the others find out for themselves.
-                turn = self.turn() => turn?,
-            };
-            let waiting = self.journal_queue().take();
-            if !waiting.is_empty() {
-                let mut edit = self.journal_in(turn).await?;
-                let mut ids = Vec::with_capacity(waiting.len());
-                for (entry, _) in &waiting {
-                    ids.push(entry.write(&mut edit).await?);
-                }
-                edit.commit().await?;
-                for ((_, writer), id) in waiting.into_iter().zip(ids) {
-                    let _ = writer.send(Ok(id));
-                }
-            }
-            match written.await {
-                Ok(result) => return result,
-                Err(_) => continue,
-            }
-        }
+    async fn written(&self, entry: Entry) -> Result<i64> {
+        self.writers()?.journal.write(entry).await
     }
 
     /// The records that `filter` wants, the newest first.

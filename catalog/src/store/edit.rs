@@ -8,7 +8,7 @@ use std::{
 use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction, query};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use super::{Catalog, Result};
+use super::{Catalog, Result, journal::Journal};
 use crate::CatalogError;
 
 /// The connections that write: SQLite lets one transaction write at a time, so one of each sort is enough.
@@ -19,10 +19,13 @@ pub(super) struct Writers {
     pub(super) prompt: SqlitePool,
     /// Whose turn it is within this process. Waiting here is fair and wakes at once; SQLite's own waiting polls.
     pub(super) turn: Arc<Mutex<()>>,
+    /// The audit log's own.
+    pub(super) journal: Journal,
 }
 
 impl Writers {
     pub(super) async fn close(&self) {
+        self.journal.close();
         self.durable.close().await;
         self.prompt.close().await;
     }
@@ -70,24 +73,16 @@ impl Catalog {
         Ok(Edit { transaction, noticeable: true, _turn: turn })
     }
 
-    /// Starts a change to the record of what happened: audit, runs, lineage. No decision is computed from it, so it
-    /// leaves the epoch; every statement writes to it, so it does not wait for the disk.
+    /// Starts a change to the record of what happened: runs and lineage. No decision is computed from it, so it leaves
+    /// the epoch, and it does not wait for the disk.
     pub(super) async fn journal(&self) -> Result<Edit> {
-        self.journal_in(self.turn().await?).await
-    }
-
-    /// As [`Self::journal`], for whoever has the turn already.
-    pub(super) async fn journal_in(&self, turn: OwnedMutexGuard<()>) -> Result<Edit> {
-        let transaction = self.writers()?.prompt.begin_with("BEGIN IMMEDIATE").await?;
+        let writers = self.writers()?;
+        let turn = Arc::clone(&writers.turn).lock_owned().await;
+        let transaction = writers.prompt.begin_with("BEGIN IMMEDIATE").await?;
         Ok(Edit { transaction, noticeable: false, _turn: turn })
     }
 
-    /// Waits for the turn to write, within this process.
-    pub(super) async fn turn(&self) -> Result<OwnedMutexGuard<()>> {
-        Ok(Arc::clone(&self.writers()?.turn).lock_owned().await)
-    }
-
-    fn writers(&self) -> Result<&Writers> {
+    pub(super) fn writers(&self) -> Result<&Writers> {
         self.inner.writers.as_ref().ok_or_else(|| CatalogError::ReadOnly(self.path().to_owned()))
     }
 }

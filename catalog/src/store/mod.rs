@@ -4,7 +4,9 @@ mod approvals;
 mod audit;
 mod credentials;
 mod edit;
+mod epoch;
 mod grants;
+mod journal;
 mod lineage;
 mod open;
 mod pipelines;
@@ -66,7 +68,7 @@ struct Inner {
     writers: Option<edit::Writers>,
     snapshots: SnapshotCache,
     rules: Mutex<Option<EpochRules>>,
-    journal: audit::JournalQueue,
+    epoch: epoch::EpochReader,
 }
 
 /// The declared tags as they were at one epoch.
@@ -86,7 +88,7 @@ impl Catalog {
             writers,
             snapshots: SnapshotCache::default(),
             rules: Mutex::new(None),
-            journal: audit::JournalQueue::default(),
+            epoch: epoch::EpochReader::open(path),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -107,6 +109,9 @@ impl Catalog {
     /// # Errors
     /// When the store cannot be read.
     pub async fn epoch(&self) -> Result<u64> {
+        if let Some(epoch) = self.inner.epoch.read() {
+            return Ok(epoch);
+        }
         let epoch: i64 = query_scalar("SELECT epoch FROM meta").fetch_one(self.readers()).await?;
         Ok(epoch.unsigned_abs())
     }
@@ -114,15 +119,11 @@ impl Catalog {
     /// Closes every connection, also those of the clones. Without it nothing is lost; with it the catalog is left as
     /// a single file.
     pub async fn close(&self) {
+        self.inner.epoch.close();
         self.inner.readers.close().await;
         if let Some(writers) = &self.inner.writers {
             writers.close().await;
         }
-    }
-
-    /// Entries that wait to be written into the audit log.
-    fn journal_queue(&self) -> &audit::JournalQueue {
-        &self.inner.journal
     }
 
     /// The connections for reading.

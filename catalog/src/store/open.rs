@@ -14,7 +14,7 @@ use sqlx::{
 };
 use tokio::sync::Mutex;
 
-use super::{Catalog, Result, edit::Writers, now_ms};
+use super::{Catalog, Result, edit::Writers, journal::Journal, now_ms};
 use crate::CatalogError;
 
 /// What made the store what it is, in order; a store's format is the number of those applied to it.
@@ -22,7 +22,7 @@ const MIGRATIONS: [&str; 2] =
     [include_str!("../../migrations/0001_catalog.sql"), include_str!("../../migrations/0002_credentials.sql")];
 
 /// How long to wait for another process that changes the catalog.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How many statements may read at the same time.
 const READERS: u32 = 8;
@@ -96,7 +96,9 @@ impl Catalog {
         }
         let prompt = pool(1, options.clone().synchronous(SqliteSynchronous::Normal));
         let readers = pool(READERS, options.pragma("query_only", "ON"));
-        Ok(Self::new(path, readers, Some(Writers { durable, prompt, turn: Arc::new(Mutex::new(())) })))
+        let turn = Arc::new(Mutex::new(()));
+        let journal = Journal::new(path.to_owned(), Arc::clone(&turn));
+        Ok(Self::new(path, readers, Some(Writers { durable, prompt, turn, journal })))
     }
 }
 

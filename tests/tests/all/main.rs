@@ -7,6 +7,7 @@ mod attacks;
 mod bad_input;
 mod crashes;
 mod credentials;
+mod delta_rows;
 mod domains;
 mod flight;
 mod matrix;
