@@ -27,7 +27,7 @@ pub(crate) async fn run(session: &mut Session, script: &Script, screen: &mut Scr
 
 async fn one(session: &mut Session, statement: &Parsed, base: &Path, screen: &mut Screen) -> Result<(), CliError> {
     match session.run(statement, base).await? {
-        Outcome::Rows { schema, rows, labels: _ } => {
+        Outcome::Rows { schema, rows } => {
             let rows = futures::StreamExt::map(rows, |batch| batch.map_err(EngineError::from_stream));
             render::stream(screen, schema, rows).await
         }

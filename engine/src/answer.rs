@@ -9,7 +9,7 @@ use arrow::{
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::stream;
 
-use crate::{EngineError, Outcome, ResultLabels};
+use crate::{EngineError, Outcome};
 
 /// A value of an answer.
 pub(crate) enum Cell {
@@ -85,7 +85,7 @@ pub(crate) fn answer<const N: usize>(
     let batch = RecordBatch::try_new(Arc::clone(&schema), arrays)
         .map_err(|error| EngineError::Bug(format!("an answer does not fit its columns: {error}")))?;
     let rows = RecordBatchStreamAdapter::new(Arc::clone(&schema), stream::iter([Ok(batch)]));
-    Ok(Outcome::Rows { schema, labels: ResultLabels::default(), rows: Box::pin(rows) })
+    Ok(Outcome::Rows { schema, rows: Box::pin(rows) })
 }
 
 /// A moment as RFC 3339 in UTC, to the millisecond.

@@ -54,16 +54,16 @@ impl Session {
         for row in rows {
             match self.run_with(parsed, &Parameters::bound(&parsed.parameters, vec![row]), base).await? {
                 Outcome::Done { affected: some, .. } => affected = affected.zip(some).map(|(sum, rows)| sum + rows),
-                Outcome::Rows { schema, labels, rows } => answers.push((schema, labels, rows)),
+                Outcome::Rows { schema, rows } => answers.push((schema, rows)),
             }
         }
-        let Some((schema, labels, _)) = answers.first() else {
+        let Some((schema, _)) = answers.first() else {
             return Ok(Outcome::Done { message: "done".to_owned(), affected });
         };
-        let (schema, labels) = (Arc::clone(schema), labels.clone());
-        let rows = futures::stream::iter(answers.into_iter().map(|(_, _, rows)| rows)).flatten();
+        let schema = Arc::clone(schema);
+        let rows = futures::stream::iter(answers.into_iter().map(|(_, rows)| rows)).flatten();
         let rows = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&schema), rows));
-        Ok(Outcome::Rows { schema, labels, rows })
+        Ok(Outcome::Rows { schema, rows })
     }
 }
 

@@ -8,7 +8,7 @@ use arrow::{
 };
 use datafusion::{
     catalog::{TableProvider, cte_worktable::CteWorkTable},
-    common::tree_node::{Transformed, TreeNode, TreeNodeRecursion},
+    common::tree_node::{Transformed, TreeNodeRecursion},
     datasource::{DefaultTableSource, provider_as_source},
     error::DataFusionError,
     execution::{
@@ -19,12 +19,7 @@ use datafusion::{
     },
     logical_expr::LogicalPlan,
     optimizer::Analyzer,
-    physical_plan::{
-        ExecutionPlan,
-        coop::CooperativeExec,
-        execute_stream,
-        joins::{CrossJoinExec, HashJoinExec, NestedLoopJoinExec, SortMergeJoinExec},
-    },
+    physical_plan::execute_stream,
     prelude::SessionConfig,
 };
 use sluice_catalog::Contents;
@@ -32,8 +27,9 @@ use sluice_planner::{
     AuthorizedPlan,
     bind::{Functions, GovernedSource, WorkTable},
 };
+use tokio_util::sync::CancellationToken;
 
-use crate::{EngineError, Settings};
+use crate::{EngineError, Settings, interrupt::interruptible};
 
 /// A DataFusion session that runs authorized plans and nothing else.
 #[derive(Debug, Clone)]
@@ -115,11 +111,12 @@ impl Context {
         }
     }
 
-    /// Starts an authorized plan. Its memory comes from `memory` where that is given.
+    /// Starts an authorized plan. Its memory comes from `memory` where that is given; it ends when `cancelled` is.
     pub(crate) async fn execute(
         &self,
         plan: &AuthorizedPlan,
         memory: Option<&Arc<dyn MemoryPool>>,
+        cancelled: &CancellationToken,
     ) -> Result<(SchemaRef, SendableRecordBatchStream), DataFusionError> {
         let mut state = self.state.clone();
         // `now()` is one instant for the whole statement.
@@ -127,7 +124,7 @@ impl Context {
         let (plan, tables) = opened(plan.plan())?;
         let plan = state.optimize(&plan)?;
         verify(&plan, &tables)?;
-        let physical = yielding(state.query_planner().create_physical_plan(&plan, &state).await?)?;
+        let physical = interruptible(state.query_planner().create_physical_plan(&plan, &state).await?, cancelled)?;
         let schema = physical.schema();
         let mut task = TaskContext::from(&state);
         if let Some(memory) = memory {
@@ -137,19 +134,6 @@ impl Context {
         let rows = execute_stream(physical, Arc::new(task))?;
         Ok((schema, rows))
     }
-}
-
-/// The plan with joins that now and then let go of their thread. What stands above a join asks it for more and more
-/// rows without a pause, and a statement that nobody waits for any more could not be ended.
-fn yielding(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
-    let plan = plan.transform_up(|node| {
-        let joins = node.is::<CrossJoinExec>()
-            || node.is::<NestedLoopJoinExec>()
-            || node.is::<HashJoinExec>()
-            || node.is::<SortMergeJoinExec>();
-        Ok(if joins { Transformed::yes(Arc::new(CooperativeExec::new(node)) as _) } else { Transformed::no(node) })
-    })?;
-    Ok(plan.data)
 }
 
 /// The plan over the tables' own files, and those files.

@@ -42,6 +42,7 @@ mod error;
 mod guarded;
 mod home;
 mod ingest;
+mod interrupt;
 mod labels;
 mod load;
 mod lock;
@@ -60,7 +61,7 @@ mod write;
 
 pub use bearer::BearerToken;
 pub use credentials::TokenHolder;
-pub use describe::{Described, StatementKind};
+pub use describe::{Described, Description, StatementKind};
 pub use error::EngineError;
 pub use guarded::{guarded, silence};
 pub use home::{Home, Settings};

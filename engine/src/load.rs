@@ -50,6 +50,21 @@ impl Loaded {
         }
     }
 
+    /// Whether planning would find all that it found in `other`.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let tables = &other.snapshot.tables;
+        self.subject == other.subject
+            && self.owners == other.owners
+            && Arc::ptr_eq(&self.authorizer, &other.authorizer)
+            && Arc::ptr_eq(&self.snapshot.tags, &other.snapshot.tags)
+            && self.snapshot.tables.len() == tables.len()
+            && self
+                .snapshot
+                .tables
+                .iter()
+                .all(|(request, table)| tables.get(request).is_some_and(|other| Arc::ptr_eq(table, other)))
+    }
+
     pub(crate) fn table(&self, name: &TableName) -> Option<&Arc<TableSnapshot>> {
         let request = TableRequest { name: name.clone(), at: Default::default() };
         self.snapshot.table(&request)
@@ -148,7 +163,8 @@ impl Session {
         subject: &Subject,
         authorizer: &Authorizer,
     ) -> Result<bool, EngineError> {
-        let Some(record) = self.engine().catalog().table(table).await? else { return Ok(false) };
+        let epoch = self.engine().catalog().epoch().await?;
+        let Some(record) = self.engine().table(table, epoch).await? else { return Ok(false) };
         let resource = TableResource {
             id: record.id.as_str(),
             schema_id: record.schema.id.as_str(),

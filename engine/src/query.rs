@@ -25,9 +25,10 @@ use sluice_policy::Decisions;
 use sqlparser::ast;
 
 use crate::{
-    Described, EngineError, Outcome, ResultLabels, Session, StatementKind,
+    Described, Description, EngineError, Outcome, ResultLabels, Session, StatementKind,
     answer::{Cell, answer},
     audit::Audited,
+    describe::MadeOf,
     load::Loaded,
     redact::redact,
 };
@@ -70,11 +71,9 @@ pub(crate) async fn run(
 ) -> Result<Outcome, EngineError> {
     let loaded = session.load(&source.relations()?, &HashMap::new()).await?;
     let (plan, times) = plan(session, &loaded, source, parameters)?;
-    let labels = self::labels(session, &loaded, &plan).await?;
     let record = session.record(&Audited::plan(text, &plan, times.analysis())).await?;
     let tables = tables(&plan);
-    let (schema, rows) =
-        session.context().execute(&plan, session.memory()).await.map_err(|error| translate(error, &tables))?;
+    let (schema, rows) = session.execute(&plan).await.map_err(|error| translate(error, &tables))?;
 
     // Files may bring metadata of their own, which names tags and origins that are not everybody's to know.
     let fields = schema.fields().iter().map(|field| field.as_ref().clone().with_metadata(HashMap::new()));
@@ -98,11 +97,7 @@ pub(crate) async fn run(
     });
     let rows = rows.chain(finish.filter_map(|error| async { error }));
     let rows = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&schema), rows));
-    Ok(Outcome::Rows { schema, labels, rows })
-}
-
-async fn labels(session: &Session, loaded: &Loaded, plan: &AuthorizedPlan) -> Result<ResultLabels, EngineError> {
-    session.shown_labels(loaded, plan.dependencies(), plan.relations(), plan.plan().schema()).await
+    Ok(Outcome::Rows { schema, rows })
 }
 
 /// What a query would answer, and the parameters that it takes. Nothing is run.
@@ -112,13 +107,40 @@ pub(crate) async fn describe(
     parameters: &Parameters,
 ) -> Result<Described, EngineError> {
     let loaded = session.load(&source.relations()?, &HashMap::new()).await?;
-    let (plan, _) = plan(session, &loaded, source, parameters)?;
+    describe_loaded(session, &loaded, source, parameters).await
+}
+
+/// As [`describe`], unless nothing that planning depends on has changed since `description` was made: then as it was.
+pub(crate) async fn describe_again(
+    session: &Session,
+    source: Source<'_>,
+    parameters: &Parameters,
+    description: &Description,
+) -> Result<Described, EngineError> {
+    let loaded = session.load(&source.relations()?, &HashMap::new()).await?;
+    let zone = session.time_zone().map(ToOwned::to_owned);
+    let made_of = MadeOf { loaded, zone, types: parameters.declared().to_vec() };
+    if let Some(described) = description.of(&made_of) {
+        return Ok(described);
+    }
+    let described = describe_loaded(session, &made_of.loaded, source, parameters).await?;
+    description.keep(made_of, &described);
+    Ok(described)
+}
+
+async fn describe_loaded(
+    session: &Session,
+    loaded: &Loaded,
+    source: Source<'_>,
+    parameters: &Parameters,
+) -> Result<Described, EngineError> {
+    let (plan, _) = plan(session, loaded, source, parameters)?;
     let answered = session.context().answered(plan.plan());
     let fields = answered.fields().iter().map(|field| field.as_ref().clone().with_metadata(HashMap::new()));
     Ok(Described {
         kind: StatementKind::Query,
         schema: Arc::new(Schema::new(fields.collect::<Vec<_>>())),
-        labels: labels(session, &loaded, &plan).await?,
+        labels: session.shown_labels(loaded, plan.dependencies(), plan.relations(), plan.plan().schema()).await?,
         parameters: plan.parameters().to_vec(),
     })
 }

@@ -3,20 +3,21 @@
 use std::{collections::HashMap, path::Path, sync::Arc, time::Instant};
 
 use arrow::datatypes::SchemaRef;
-use datafusion::execution::{SendableRecordBatchStream, memory_pool::MemoryPool};
+use datafusion::{error::DataFusionError, execution::SendableRecordBatchStream};
 use parking_lot::Mutex;
-use sluice_catalog::Catalog;
-use sluice_model::{Digest, Domain, Principal, PrincipalKind, SchemaName, Subject, Tag, TagAction};
+use sluice_catalog::{Catalog, TableRecord};
+use sluice_model::{Digest, Domain, Principal, PrincipalKind, SchemaName, Subject, TableName, Tag, TagAction};
 use sluice_planner::{
-    Denial, PlanError,
+    AuthorizedPlan, Denial, PlanError,
     bind::{Functions, Parameters},
     parse::{Names, Parsed, SetVariable, Statement, parse_among},
 };
 use sluice_policy::{Authorizer, Decisions, GrantAction, GrantObject, GrantSpec, PolicyText};
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
-    EngineError, Home, MemoryShare, ResultLabels, TokenHolder,
+    EngineError, Home, MemoryShare, TokenHolder,
     audit::Audited,
     context::Context,
     credentials::HASHING,
@@ -25,6 +26,9 @@ use crate::{
     temporary::Temporary,
     write,
 };
+
+/// How many tables are remembered for as long as an epoch stays.
+const REMEMBERED_TABLES: usize = 10_000;
 
 /// An open home.
 #[derive(Clone)]
@@ -53,6 +57,7 @@ struct Policies {
 pub(crate) struct Remembered {
     epoch: u64,
     memberships: HashMap<String, (Principal, Vec<Arc<str>>)>,
+    tables: HashMap<TableName, Option<Arc<TableRecord>>>,
     pub(crate) tokens: HashMap<Digest, TokenHolder>,
     pub(crate) passwords: HashMap<String, Digest>,
 }
@@ -80,6 +85,7 @@ pub struct Session {
     zone: Option<Arc<Zone>>,
     temporary: Arc<Temporary>,
     memory: Option<MemoryShare>,
+    cancelled: CancellationToken,
 }
 
 /// A time zone, with what is planned and run in it.
@@ -95,8 +101,6 @@ pub enum Outcome {
     Rows {
         /// The columns.
         schema: SchemaRef,
-        /// What the columns and rows depend on.
-        labels: ResultLabels,
         /// The rows, as they come.
         rows: SendableRecordBatchStream,
     },
@@ -195,6 +199,7 @@ impl Engine {
             zone: None,
             temporary: Arc::default(),
             memory: None,
+            cancelled: CancellationToken::new(),
         })
     }
 
@@ -233,6 +238,21 @@ impl Engine {
         Ok(found)
     }
 
+    /// What the catalog has of a table at `epoch`.
+    pub(crate) async fn table(&self, name: &TableName, epoch: u64) -> Result<Option<Arc<TableRecord>>, EngineError> {
+        if let Some(found) = self.at(epoch, |remembered| remembered.tables.get(name).cloned()) {
+            return Ok(found);
+        }
+        let found = self.catalog().table(name).await?.map(Arc::new);
+        self.at(epoch, |remembered| {
+            // Whoever asks for names that stand for nothing does not fill the memory.
+            if remembered.tables.len() < REMEMBERED_TABLES {
+                remembered.tables.insert(name.clone(), found.clone());
+            }
+        });
+        Ok(found)
+    }
+
     /// Looks at what is remembered of `epoch`; what is remembered of an earlier one is forgotten.
     pub(crate) fn at<T>(&self, epoch: u64, look: impl FnOnce(&mut Remembered) -> T) -> T {
         let mut remembered = self.0.remembered.lock();
@@ -264,13 +284,24 @@ impl Session {
         self.zone.as_ref().map_or(&self.engine.0.context, |zone| &zone.context)
     }
 
-    pub(crate) fn memory(&self) -> Option<&Arc<dyn MemoryPool>> {
-        self.memory.as_ref().map(MemoryShare::pool)
+    /// Starts an authorized plan.
+    pub(crate) async fn execute(
+        &self,
+        plan: &AuthorizedPlan,
+    ) -> Result<(SchemaRef, SendableRecordBatchStream), DataFusionError> {
+        let memory = self.memory.as_ref().map(MemoryShare::pool);
+        self.context().execute(plan, memory, &self.cancelled).await
     }
 
     /// Bounds the memory of its statements from here on.
     pub fn limit_memory(&mut self, share: MemoryShare) {
         self.memory = Some(share);
+    }
+
+    /// Ends what its statements compute from here on when `token` is cancelled. Statements end without that too when
+    /// their rows are dropped, but not before they pause, which may be long.
+    pub fn cancelled_by(&mut self, token: CancellationToken) {
+        self.cancelled = token;
     }
 
     /// The schema of tables that are named without one.

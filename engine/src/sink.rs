@@ -38,7 +38,7 @@ pub(crate) async fn write_files(
 ) -> Result<Pending, EngineError> {
     let named = tables(plan);
     let failed = |error| translate(error, &named);
-    let (schema, mut rows) = session.context().execute(plan, session.memory()).await.map_err(failed)?;
+    let (schema, mut rows) = session.execute(plan).await.map_err(failed)?;
     let markers = plan.expectations().markers();
     let stored = stored_schema(&schema, markers.len());
     let cannot_write = |source| EngineError::Write { table: table.clone(), source };

@@ -16,6 +16,8 @@ use tokio::{
 };
 use tonic::transport::server::{Connected, TcpConnectInfo};
 
+use crate::coalesced::Coalesced;
+
 /// How many connections there may be at a time; more wait to be taken.
 const MOST: usize = 4096;
 /// How long a client may take to say its first words: HTTP/2's preface, or the beginning of TLS.
@@ -28,7 +30,7 @@ const AGAIN: Duration = Duration::from_millis(50);
 /// A connection whose other end has begun to speak.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    stream: TcpStream,
+    stream: Coalesced<TcpStream>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -50,7 +52,7 @@ pub(crate) fn incoming(listener: TcpListener) -> impl Stream<Item = io::Result<C
             let (stream, place) = taken.ok()?;
             tokio::time::timeout(FIRST_WORDS, speaks(&stream)).await.ok()?.ok()?;
             stream.set_nodelay(true).ok()?;
-            Some(Ok(Connection { stream, _place: place }))
+            Some(Ok(Connection { stream: Coalesced::new(stream), _place: place }))
         })
         .buffer_unordered(MOST)
         .filter_map(|connection| async { connection })
@@ -72,7 +74,7 @@ impl Connected for Connection {
     type ConnectInfo = TcpConnectInfo;
 
     fn connect_info(&self) -> TcpConnectInfo {
-        self.stream.connect_info()
+        self.stream.socket().connect_info()
     }
 }
 

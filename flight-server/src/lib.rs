@@ -35,6 +35,7 @@
 //! ```
 
 mod certificates;
+mod coalesced;
 mod connections;
 mod executor;
 mod handles;

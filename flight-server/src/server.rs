@@ -4,7 +4,8 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use arrow_flight::flight_service_server::FlightServiceServer;
 use sluice_engine::Engine;
-use tokio::{net::TcpListener, sync::watch, time::Instant};
+use tokio::{net::TcpListener, time::Instant};
+use tokio_util::sync::CancellationToken;
 use tonic_health::ServingStatus;
 
 use crate::{
@@ -105,36 +106,31 @@ impl Server {
             .max_encoding_message_size(most_bytes.saturating_add(1 << 20));
         let router = router(tls)?.add_service(health).add_service(flight);
 
-        let (ended, end) = watch::channel(false);
+        let (draining, ended) = (CancellationToken::new(), CancellationToken::new());
         let metrics = metrics_listener.map(|listener| {
-            let (metrics, mut end) = (core.metrics.clone(), end.clone());
-            tokio::spawn(async move {
-                let ended = async move {
-                    let _ = end.wait_for(|ended| *ended).await;
-                };
-                // A metrics listener that breaks takes nothing else with it.
-                let _ = metrics::serve(listener, metrics, ended).await;
-            })
+            let (metrics, ended) = (core.metrics.clone(), ended.clone());
+            // A metrics listener that breaks takes nothing else with it.
+            tokio::spawn(async move { metrics::serve(listener, metrics, ended.cancelled_owned()).await })
         });
         let incoming = connections::incoming(listener);
-        let mut end_of_calls = end.clone();
-        let serving = router.serve_with_incoming_shutdown(incoming, async move {
-            let _ = end_of_calls.wait_for(|ended| *ended).await;
-        });
+        let serving = router.serve_with_incoming_shutdown(incoming, draining.clone().cancelled_owned());
         let mut serving = std::pin::pin!(serving);
         let served = tokio::select! {
             served = &mut serving => served,
             () = shutdown => {
                 reporter.set_service_status("", ServingStatus::NotServing).await;
                 reporter.set_not_serving::<FlightServiceServer<Service>>().await;
+                let deadline = Instant::now() + DRAIN;
                 core.limiter.drain();
-                core.limiter.drained(Instant::now() + DRAIN).await;
-                let _ = ended.send(true);
-                // What is left are connections without statements; those that stay open are left to their fate.
-                tokio::time::timeout(Duration::from_secs(2), &mut serving).await.unwrap_or(Ok(()))
+                // Nobody is let in any more; who is in is told to come to an end, and does not have to.
+                draining.cancel();
+                let served = tokio::time::timeout_at(deadline, &mut serving).await.unwrap_or(Ok(()));
+                // Statements in the background have no call that waits for them.
+                core.limiter.drained(deadline).await;
+                served
             }
         };
-        let _ = ended.send(true);
+        ended.cancel();
         if let Some(metrics) = metrics {
             let _ = metrics.await;
         }

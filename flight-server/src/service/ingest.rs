@@ -11,9 +11,10 @@ use futures::{StreamExt, stream, stream::BoxStream};
 use sluice_engine::{Ingest, IngestMode};
 use sluice_model::TableName;
 use sluice_planner::parse::{CATALOG, TEMPORARY};
+use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
-use super::{Caller, Core, put, running::Cancel};
+use super::{Caller, Core, put};
 use crate::{
     metrics::{Stage, StatementKind},
     status,
@@ -39,8 +40,10 @@ pub(super) async fn ingest(
     let rows = Upload::new(stream::iter([Ok(first)]).chain(rest), core.limits.max_message_bytes());
     let broken = rows.broken();
     let work = async move { session.ingest(&ingest, rows).await };
-    let written =
-        core.run(&turn, Stage::Execute, &Cancel::default(), work).await.map_err(|error| put::why(&broken, &error))?;
+    let written = core
+        .run(&turn, Stage::Execute, &CancellationToken::new(), work)
+        .await
+        .map_err(|error| put::why(&broken, &error))?;
     core.finished(turn);
     Ok(written)
 }

@@ -16,9 +16,10 @@ use prost::bytes::Bytes;
 use sluice_catalog::TableKind;
 use sluice_engine::{ObjectFilter, ResultLabels, Session};
 use sluice_planner::parse::CATALOG;
+use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
-use super::{Answers, Caller, Core, keys, running::Cancel, sql_info, type_info};
+use super::{Answers, Caller, Core, keys, sql_info, type_info};
 use crate::{
     metrics::StatementKind,
     status,
@@ -86,7 +87,7 @@ pub(super) async fn fetch(core: &Core, caller: &Caller, ask: Metadata) -> Result
     };
     let schema = batch.schema();
     let rows = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&schema), stream::iter([Ok(batch)])));
-    Ok(core.send(turn, &Cancel::default(), schema, rows))
+    Ok(core.send(turn, &CancellationToken::new(), schema, rows))
 }
 
 fn catalogs(ask: CommandGetCatalogs) -> Result<RecordBatch, Status> {

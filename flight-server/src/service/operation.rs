@@ -11,11 +11,11 @@ use parking_lot::Mutex;
 use prost::{Message, bytes::Bytes};
 use sluice_engine::StatementKind;
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use super::{
     Caller, Core,
-    running::Cancel,
     statement::{self, Announced, Work},
 };
 use crate::{status, wire::command::Question};
@@ -89,7 +89,7 @@ pub(super) async fn poll(
                 return Ok(done(core, info));
             }
             let operation = Arc::new(Operation::default());
-            let cancel = Cancel::default();
+            let cancel = CancellationToken::new();
             let handle = core.statements.give(
                 caller.owner(),
                 Announced {

@@ -6,7 +6,7 @@ use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use datafusion::common::ScalarValue;
 use parking_lot::Mutex;
 use prost::{Message, bytes::Bytes};
-use sluice_engine::{StatementKind, SubstraitQuery};
+use sluice_engine::{Description, StatementKind, SubstraitQuery};
 use sluice_planner::parse::Parsed;
 use tonic::Status;
 
@@ -22,6 +22,8 @@ pub(crate) struct Prepared {
     pub(super) statement: Sort,
     /// The values for its next execution.
     bound: Mutex<Bound>,
+    /// What it answers, until something changes.
+    description: Arc<Description>,
     _weight: Weight,
 }
 
@@ -41,7 +43,7 @@ pub(crate) enum Sort {
 impl Prepared {
     fn new(core: &Core, caller: &Caller, statement: Sort, bytes: usize) -> Result<Self, Status> {
         let weight = core.ledger.weigh(&caller.identity.principal, bytes).ok_or_else(status::too_much_held)?;
-        Ok(Self { statement, bound: Mutex::default(), _weight: weight })
+        Ok(Self { statement, bound: Mutex::default(), description: Arc::default(), _weight: weight })
     }
 }
 
@@ -99,7 +101,8 @@ pub(super) async fn announce(core: &Core, caller: &Caller, handle: &[u8]) -> Res
                     parsed.parameters.len()
                 )));
             }
-            statement::announce_sql(core, caller, Arc::clone(parsed), rows).await
+            let description = Some(Arc::clone(&prepared.description));
+            statement::announce_sql(core, caller, Arc::clone(parsed), rows, description).await
         }
         Sort::Substrait(query) => statement::announce_substrait(core, caller, Arc::clone(query)).await,
     }

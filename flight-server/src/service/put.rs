@@ -12,12 +12,13 @@ use futures::{Stream, StreamExt, TryStreamExt, stream};
 use parking_lot::Mutex;
 use prost::{Message, bytes::Bytes};
 use sluice_engine::EngineError;
+use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
 use super::{
     Caller, Core, ingest, parameters,
     prepared::{self, Sort},
-    running::{Cancel, affected},
+    running::affected,
     statement,
 };
 use crate::{
@@ -52,7 +53,7 @@ pub(super) async fn put(
     match put {
         Put::Update(Update::Sql(text)) => {
             let parsed = Arc::new(statement::one_statement(&caller.session()?, &text)?);
-            let outcome = statement::execute(core, caller, parsed, Vec::new(), &Cancel::default()).await?;
+            let outcome = statement::execute(core, caller, parsed, Vec::new(), &CancellationToken::new()).await?;
             Ok(updated(affected(&outcome)))
         }
         Put::Update(Update::Prepared(handle)) => {
@@ -61,7 +62,7 @@ pub(super) async fn put(
                 return Err(status::invalid("a Substrait plan answers rows; it is no update"));
             };
             let rows = parameters::rows(&parsed.parameters, &collect(core, first, rest).await?)?;
-            let outcome = statement::execute(core, caller, Arc::clone(parsed), rows, &Cancel::default()).await?;
+            let outcome = statement::execute(core, caller, Arc::clone(parsed), rows, &CancellationToken::new()).await?;
             Ok(updated(affected(&outcome)))
         }
         Put::Update(Update::Ingest(ask)) => {

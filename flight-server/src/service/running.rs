@@ -8,8 +8,9 @@ use std::{
 
 use arrow_flight::FlightData;
 use futures::{Stream, StreamExt, stream::BoxStream};
-use sluice_engine::{EngineError, Outcome};
-use tokio::{sync::watch, time::Instant};
+use sluice_engine::{EngineError, Outcome, Session};
+use tokio::time::Instant;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::Status;
 
 use super::{Caller, Core};
@@ -20,39 +21,23 @@ use crate::{
     wire::{Sending, encode},
 };
 
-/// Ends what runs under a handle.
-#[derive(Debug, Clone)]
-pub(crate) struct Cancel(watch::Sender<bool>);
-
-impl Default for Cancel {
-    fn default() -> Self {
-        Self(watch::Sender::new(false))
-    }
-}
-
-impl Cancel {
-    pub(crate) fn cancel(&self) {
-        self.0.send_replace(true);
-    }
-
-    pub(crate) fn is_cancelled(&self) -> bool {
-        *self.0.borrow()
-    }
-
-    /// Ends when somebody cancels.
-    pub(super) async fn cancelled(&self) {
-        let mut receiver = self.0.subscribe();
-        // The sender lives as long as this, so the wait ends by a cancellation only.
-        let _ = receiver.wait_for(|cancelled| *cancelled).await;
-    }
-}
-
-/// A statement that may run.
+/// A statement that may run. What it computes ends when this is dropped.
 pub(super) struct Turn {
     /// Shared with the work: what still computes counts, whether or not anybody waits for it.
     permit: Arc<Permit>,
     deadline: Instant,
     kind: StatementKind,
+    over: CancellationToken,
+    _ends: DropGuard,
+}
+
+impl Turn {
+    /// The caller's session for the statement.
+    pub(super) fn session(&self, caller: &Caller) -> Result<Session, Status> {
+        let mut session = caller.session()?;
+        session.cancelled_by(self.over.clone());
+        Ok(session)
+    }
 }
 
 impl Core {
@@ -64,7 +49,14 @@ impl Core {
             self.metrics.statement(kind, StatementOutcome::Exhausted);
             status::of_refused(&refused)
         })?;
-        Ok(Turn { permit: Arc::new(permit), deadline: Instant::now() + self.limits.statement_timeout(), kind })
+        let over = CancellationToken::new();
+        Ok(Turn {
+            permit: Arc::new(permit),
+            deadline: Instant::now() + self.limits.statement_timeout(),
+            kind,
+            _ends: over.clone().drop_guard(),
+            over,
+        })
     }
 
     /// Does `work` in its turn, for no longer than a statement may take, and until somebody cancels it.
@@ -72,7 +64,7 @@ impl Core {
         &self,
         turn: &Turn,
         stage: Stage,
-        cancel: &Cancel,
+        cancel: &CancellationToken,
         work: impl Future<Output = Result<T, EngineError>> + Send + 'static,
     ) -> Result<T, Status> {
         let started = Instant::now();
@@ -101,7 +93,7 @@ impl Core {
     pub(super) fn send(
         &self,
         turn: Turn,
-        cancel: &Cancel,
+        cancel: &CancellationToken,
         schema: arrow::datatypes::SchemaRef,
         rows: datafusion::execution::SendableRecordBatchStream,
     ) -> BoxStream<'static, Result<FlightData, Status>> {
@@ -110,22 +102,18 @@ impl Core {
             budget: ByteBudget::new(self.limits.max_result_bytes()),
             most_message_bytes: self.limits.max_message_bytes(),
         };
-        let cancelled = {
-            let cancel = cancel.clone();
-            async move { cancel.cancelled().await }
-        };
         let data = encode(schema, self.executor.stream(rows, Arc::clone(&turn.permit)), sending)
-            .take_until(Box::pin(cancelled));
+            .take_until(Box::pin(cancel.clone().cancelled_owned()));
+        let deadline = turn.deadline;
         let sent = Sent {
             data: data.boxed(),
             cancel: cancel.clone(),
             metrics: self.metrics.clone(),
-            kind: turn.kind,
             started: Instant::now(),
             outcome: None,
-            _permit: turn.permit,
+            turn,
         };
-        self.sweeper.watch(sent, turn.deadline).boxed()
+        self.sweeper.watch(sent, deadline).boxed()
     }
 
     /// A statement came to its end without rows.
@@ -158,12 +146,11 @@ pub(super) fn affected(outcome: &Outcome) -> i64 {
 /// Rows on their way, with the turn that they hold.
 struct Sent {
     data: BoxStream<'static, Result<FlightData, Status>>,
-    cancel: Cancel,
+    cancel: CancellationToken,
     metrics: crate::metrics::Metrics,
-    kind: StatementKind,
     started: Instant,
     outcome: Option<StatementOutcome>,
-    _permit: Arc<Permit>,
+    turn: Turn,
 }
 
 impl Stream for Sent {
@@ -191,6 +178,6 @@ impl Drop for Sent {
     fn drop(&mut self) {
         self.metrics.observe(Stage::Stream, self.started.elapsed());
         // Whoever went away before the end cancelled.
-        self.metrics.statement(self.kind, self.outcome.unwrap_or(StatementOutcome::Cancelled));
+        self.metrics.statement(self.turn.kind, self.outcome.unwrap_or(StatementOutcome::Cancelled));
     }
 }

@@ -16,14 +16,17 @@ use arrow_flight::{
 use datafusion::{common::ScalarValue, physical_plan::stream::RecordBatchStreamAdapter};
 use futures::{TryStreamExt, stream};
 use prost::{Message, bytes::Bytes};
-use sluice_engine::{Described, EngineError, Outcome, ResultLabels, Session, StatementKind, SubstraitQuery};
+use sluice_engine::{
+    Described, Description, EngineError, Outcome, ResultLabels, Session, StatementKind, SubstraitQuery,
+};
 use sluice_planner::{
     bind::Parameters,
     parse::{Parsed, Statement},
 };
+use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
-use super::{Answers, Caller, Core, objects, operation::Operation, prepared, running::Cancel};
+use super::{Answers, Caller, Core, objects, operation::Operation, prepared};
 use crate::{
     metrics::{self, Stage},
     status,
@@ -35,7 +38,7 @@ pub(crate) struct Announced {
     /// The columns that the client was told of.
     pub(super) schema: SchemaRef,
     pub(super) work: Work,
-    pub(super) cancel: Cancel,
+    pub(super) cancel: CancellationToken,
 }
 
 /// What is done when a statement is fetched.
@@ -60,7 +63,7 @@ pub(super) async fn announce(
     match question {
         Question::Sql(text) => {
             let parsed = one_statement(&caller.session()?, &text)?;
-            let announced = announce_sql(core, caller, Arc::new(parsed), Arc::default()).await?;
+            let announced = announce_sql(core, caller, Arc::new(parsed), Arc::default(), None).await?;
             give(core, caller, announced, descriptor)
         }
         Question::Substrait(plan) => {
@@ -126,7 +129,7 @@ pub(super) async fn rows(
     }
     let schema = Arc::clone(&announced.schema);
     let turn = core.turn(caller, metrics::StatementKind::Query).await?;
-    let mut session = caller.session()?;
+    let mut session = turn.session(caller)?;
     let (schema, batches) = match &announced.work {
         Work::Sql(parsed, rows) => {
             let home = core.engine.home().dir().to_path_buf();
@@ -181,7 +184,7 @@ pub(super) async fn decode(core: &Core, caller: &Caller, plan: &[u8]) -> Result<
     let turn = core.turn(caller, metrics::StatementKind::Query).await?;
     let (session, plan) = (caller.session()?, plan.to_vec());
     let work = async move { session.decode_substrait(&plan).await };
-    core.run(&turn, Stage::Analyze, &Cancel::default(), work).await
+    core.run(&turn, Stage::Analyze, &CancellationToken::new(), work).await
 }
 
 /// Plans a statement as a call of its own.
@@ -194,7 +197,7 @@ pub(super) async fn describe(
 ) -> Result<Described, Status> {
     let turn = core.turn(caller, family(StatementKind::of(&parsed.statement))).await?;
     let work = async move { session.describe(&parsed, parameters.as_ref()).await };
-    core.run(&turn, Stage::Analyze, &Cancel::default(), work).await
+    core.run(&turn, Stage::Analyze, &CancellationToken::new(), work).await
 }
 
 /// A statement ready to be fetched. One that changes something has run.
@@ -203,16 +206,26 @@ pub(super) async fn announce_sql(
     caller: &Caller,
     parsed: Arc<Parsed>,
     rows: Arc<Vec<Vec<ScalarValue>>>,
+    description: Option<Arc<Description>>,
 ) -> Result<Announced, Status> {
     let kind = StatementKind::of(&parsed.statement);
-    let cancel = Cancel::default();
+    let cancel = CancellationToken::new();
     if kind.changes() {
         let outcome = execute(core, caller, parsed, rows.as_ref().clone(), &cancel).await?;
         let (schema, batches) = answer(kind, outcome, caller).await?;
         return Ok(Announced { schema, work: Work::Done(batches), cancel });
     }
-    let parameters = rows.first().map(|row| Parameters::bound(&parsed.parameters, vec![row.clone()]));
-    let described = describe(core, caller, caller.session()?, Arc::clone(&parsed), parameters).await?;
+    let bound = rows.first().map(|row| Parameters::bound(&parsed.parameters, vec![row.clone()]));
+    let parameters = bound.or_else(|| parsed.parameters.is_empty().then(Parameters::default));
+    let described = match (parameters, description) {
+        (Some(parameters), Some(description)) => {
+            let (session, statement) = (caller.session()?, Arc::clone(&parsed));
+            let turn = core.turn(caller, family(kind)).await?;
+            let work = async move { session.describe_again(&statement, &parameters, &description).await };
+            core.run(&turn, Stage::Analyze, &cancel, work).await?
+        }
+        (parameters, _) => describe(core, caller, caller.session()?, Arc::clone(&parsed), parameters).await?,
+    };
     Ok(Announced { schema: answered(&described, caller), work: Work::Sql(parsed, rows), cancel })
 }
 
@@ -223,7 +236,7 @@ pub(super) async fn announce_substrait(
     query: Arc<SubstraitQuery>,
 ) -> Result<Announced, Status> {
     let turn = core.turn(caller, metrics::StatementKind::Query).await?;
-    let cancel = Cancel::default();
+    let cancel = CancellationToken::new();
     let (session, asked) = (caller.session()?, Arc::clone(&query));
     let work = async move { session.describe_substrait(&asked).await };
     let described = core.run(&turn, Stage::Analyze, &cancel, work).await?;
@@ -236,10 +249,10 @@ pub(super) async fn execute(
     caller: &Caller,
     parsed: Arc<Parsed>,
     rows: Vec<Vec<ScalarValue>>,
-    cancel: &Cancel,
+    cancel: &CancellationToken,
 ) -> Result<Outcome, Status> {
     let turn = core.turn(caller, family(StatementKind::of(&parsed.statement))).await?;
-    let mut session = caller.session()?;
+    let mut session = turn.session(caller)?;
     let home = core.engine.home().dir().to_path_buf();
     let statement = Arc::clone(&parsed);
     let work = async move { session.run_rows(&statement, rows, &home).await };
@@ -259,10 +272,10 @@ pub(super) async fn answer(
 ) -> Result<(SchemaRef, Vec<RecordBatch>), Status> {
     let failed = |_| status::internal("an answer does not fit its columns");
     match outcome {
-        Outcome::Rows { schema, labels, rows } => {
+        Outcome::Rows { schema, rows } => {
             let batches: Vec<RecordBatch> =
                 rows.map_err(EngineError::from_stream).try_collect().await.map_err(|error| status::of(&error))?;
-            Ok((wire_schema(&schema, &labels, caller.views()), batches))
+            Ok((wire_schema(&schema, &ResultLabels::default(), caller.views()), batches))
         }
         Outcome::Done { affected, message } => {
             let schema = change_schema(kind);

@@ -49,6 +49,11 @@ impl Parameters {
         Self { declared, rows: Some(rows) }
     }
 
+    /// Names and types, in the order of the statement.
+    pub fn declared(&self) -> &[ParameterType] {
+        &self.declared
+    }
+
     /// What the planner is told of the parameters: it needs their types before it meets them.
     pub(super) fn planner_context(&self) -> PlannerContext {
         let field = |(name, data_type): &ParameterType| -> Option<FieldRef> {

@@ -6,6 +6,7 @@
 
 mod client;
 mod crowd;
+mod draining;
 mod fuzz;
 mod garbage;
 mod half_open;

@@ -108,3 +108,21 @@ async fn a_token_that_is_dropped_lets_nobody_in_any_more() {
     assert_eq!(status.code(), Code::Unauthenticated, "{status:?}");
     watch.finish(&mut served, "a token dropped between announcing and fetching").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_prepared_follows_its_table() {
+    let served = Served::start("");
+    let ana = served.client("ana").await;
+    ana.query("CREATE TABLE lab.t AS SELECT 1 AS a").await.unwrap();
+    let prepared = prepared_query(&ana.prepare("SELECT * FROM lab.t").await.unwrap());
+    for _ in 0..2 {
+        let (schema, rows) = ana.ask(&prepared).await.unwrap();
+        assert_eq!((schema.field(0).data_type(), first_column(&rows)), (&DataType::Int64, vec!["1".to_owned()]));
+    }
+    ana.query("INSERT INTO lab.t VALUES (2)").await.unwrap();
+    assert_eq!(first_column(&ana.ask(&prepared).await.unwrap().1).len(), 2);
+    ana.query("CREATE OR REPLACE TABLE lab.t AS SELECT 'x' AS a, 3 AS b").await.unwrap();
+    let (schema, rows) = ana.ask(&prepared).await.unwrap();
+    assert_eq!(schema.fields().len(), 2);
+    assert_eq!(first_column(&rows), ["x"]);
+}

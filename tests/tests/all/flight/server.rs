@@ -167,6 +167,22 @@ impl Served {
         panics.map(|(at, _)| log[at..(at + 2).min(log.len())].join(" ")).collect()
     }
 
+    /// Asks the process to end.
+    pub(super) fn terminate(&self) {
+        let kill = std::process::Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status();
+        assert!(kill.unwrap().success());
+    }
+
+    /// Waits for the end of the process.
+    pub(super) async fn ended(&mut self) -> std::process::ExitStatus {
+        loop {
+            if let Some(status) = self.process.try_wait().unwrap() {
+                return status;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// Whether the process is there.
     pub(super) fn is_there(&mut self) -> bool {
         self.process.try_wait().unwrap().is_none()
