@@ -1,8 +1,8 @@
 """Measures the Flight SQL server: throughput to an ADBC client, point queries, idle sessions.
 
 What is compared is measured in one run on one machine: the same ADBC client reads the same rows from Sluice and from a
-server made of pyarrow alone, in turns, with record batches of the same size. pyarrow serves once from memory, which
-is the hardest to match, and once from the same Parquet file.
+server made of pyarrow alone, in turns, with record batches of the same size: once rows of the same Parquet file, and
+once rows that both servers hold in memory.
 """
 
 from __future__ import annotations
@@ -19,34 +19,12 @@ from pathlib import Path
 
 import adbc_driver_flightsql.dbapi
 import pyarrow as pa
-import pyarrow.flight
 import pyarrow.parquet
 
 COLUMNS = ("a", "b", "c", "d")
 
 
-class PlainServer(pa.flight.FlightServerBase):
-    """What pyarrow gives: a Flight server that answers every question with the same rows."""
-
-    def __init__(self, schema: pa.Schema, batches) -> None:
-        super().__init__("grpc://127.0.0.1:0")
-        self.schema = schema
-        self.batches = batches
-
-    def get_flight_info(self, context, descriptor):
-        endpoint = pa.flight.FlightEndpoint(b"rows", [])
-        return pa.flight.FlightInfo(self.schema, descriptor, [endpoint], -1, -1)
-
-    def do_get(self, context, ticket):
-        if ticket.ticket != b"rows":
-            raise NotImplementedError("only rows are served")
-        return self.batches()
-
-    def do_action(self, context, action):
-        raise NotImplementedError("statements are not prepared here")
-
-
-def write_rows(path: Path, rows: int) -> pa.Schema:
+def write_rows(path: Path, rows: int) -> None:
     """Writes `rows` rows of four `int64` columns."""
     schema = pa.schema([(name, pa.int64()) for name in COLUMNS])
     step = 1 << 20
@@ -54,21 +32,52 @@ def write_rows(path: Path, rows: int) -> pa.Schema:
         for start in range(0, rows, step):
             numbers = pa.array(range(start, min(start + step, rows)), pa.int64())
             writer.write_table(pa.table([numbers] * len(COLUMNS), schema=schema))
-    return schema
 
 
-def read_all(uri: str, query: str, token: str | None) -> tuple[int, float, int]:
-    """Reads every row through ADBC. Answers rows, seconds, and the most rows of a batch."""
+def connect(uri: str, token: str | None) -> adbc_driver_flightsql.dbapi.Connection:
     options = {"adbc.flight.sql.authorization_header": f"Bearer {token}"} if token else {}
-    with adbc_driver_flightsql.dbapi.connect(uri, db_kwargs=options, autocommit=True) as connection:
-        with connection.cursor() as cursor:
-            started = time.perf_counter()
-            cursor.execute(query)
-            rows = largest = 0
-            for batch in cursor.fetch_record_batch():
-                rows += batch.num_rows
-                largest = max(largest, batch.num_rows)
-            return rows, time.perf_counter() - started, largest
+    return adbc_driver_flightsql.dbapi.connect(uri, db_kwargs=options, autocommit=True)
+
+
+def read_all(connection: adbc_driver_flightsql.dbapi.Connection, query: str) -> tuple[int, float, int]:
+    """Reads every row through ADBC. Answers rows, seconds, and the most rows of a batch."""
+    with connection.cursor() as cursor:
+        started = time.perf_counter()
+        cursor.execute(query)
+        rows = largest = 0
+        for batch in cursor.fetch_record_batch():
+            rows += batch.num_rows
+            largest = max(largest, batch.num_rows)
+        return rows, time.perf_counter() - started, largest
+
+
+def hold(connection: adbc_driver_flightsql.dbapi.Connection, parquet: Path, options: argparse.Namespace) -> str:
+    """Has the server hold a quarter of the rows in memory; answers a query for four times those."""
+    table = pa.parquet.read_table(parquet, memory_map=False).slice(0, options.rows // 4).combine_chunks()
+    reader = pa.RecordBatchReader.from_batches(table.schema, table.to_batches(max_chunksize=options.batch_rows))
+    with connection.cursor() as cursor:
+        cursor.adbc_ingest("held", reader, mode="create", temporary=True)
+    return " UNION ALL ".join([f"SELECT {', '.join(COLUMNS)} FROM held"] * 4)
+
+
+class Server:
+    """A server in a process of its own, called at `uri`."""
+
+    def __init__(self, *command: str) -> None:
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        said = []
+        for line in self.process.stdout:
+            said.append(line)
+            if line.startswith("listening on "):
+                self.uri = line.split()[-1]
+                break
+        else:
+            sys.exit(f"{command[0]} does not serve:\n{''.join(said)}")
+        threading.Thread(target=self.process.stdout.read, daemon=True).start()
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(60)
 
 
 class Sluice:
@@ -92,13 +101,7 @@ class Sluice:
         )
         output = self.sql("CREATE TOKEN FOR reader", "--format", "csv")
         self.token = output.splitlines()[-1]
-        command = [binary, "--home", self.home, "serve", "--listen", "127.0.0.1:0"]
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-        for line in self.process.stderr:
-            if line.startswith("listening on "):
-                self.uri = line.split()[-1]
-                break
-        threading.Thread(target=self.process.stderr.read, daemon=True).start()
+        self.server = Server(binary, "--home", self.home, "serve", "--listen", "127.0.0.1:0")
 
     def run(self, *arguments: str, home: bool = True) -> str:
         where = ["--home", self.home] if home else []
@@ -109,10 +112,6 @@ class Sluice:
 
     def sql(self, text: str, *arguments: str) -> str:
         return self.run("sql", "-c", text, *arguments)
-
-    def stop(self) -> None:
-        self.process.terminate()
-        assert self.process.wait(60) == 0, "the server did not end well"
 
 
 def main() -> None:
@@ -127,49 +126,59 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         parquet = folder / "rows.parquet"
-        schema = write_rows(parquet, options.rows)
+        write_rows(parquet, options.rows)
         sluice = Sluice(options.sluice, folder, parquet, options.batch_rows)
-        table = pa.parquet.read_table(parquet, memory_map=False)
-        in_memory = pa.Table.from_batches(table.combine_chunks().to_batches(max_chunksize=options.batch_rows))
-        del table
+        plain = [
+            sys.executable,
+            str(Path(__file__).with_name("plain_server.py")),
+            str(parquet),
+            f"--batch-rows={options.batch_rows}",
+        ]
+        servers = [sluice.server, Server(*plain), Server(*plain, "--from-memory")]
+        try:
+            measure(options, sluice, parquet, *servers)
+        finally:
+            for server in servers:
+                server.stop()
 
-        def from_file():
-            source = pa.parquet.ParquetFile(parquet)
-            return pa.flight.GeneratorStream(schema, source.iter_batches(batch_size=options.batch_rows))
 
-        servers = {
-            "pyarrow from memory": PlainServer(schema, lambda: pa.flight.RecordBatchStream(in_memory)),
-            "pyarrow from Parquet": PlainServer(schema, from_file),
-        }
-        taken: dict[str, list[float]] = {}
-        sizes: dict[str, int] = {}
-        query = f"SELECT {', '.join(COLUMNS)} FROM bench.rows"
-        for turn in range(options.turns + 1):
-            for label, (uri, token) in {
-                "sluice": (sluice.uri, sluice.token),
-                **{label: (f"grpc://127.0.0.1:{server.port}", None) for label, server in servers.items()},
-            }.items():
-                rows, seconds, largest = read_all(uri, query, token)
-                assert rows == options.rows, f"{label} answered {rows} rows"
-                # The first turn warms up.
-                if turn:
-                    taken.setdefault(label, []).append(seconds)
-                sizes[label] = largest
-        for server in servers.values():
-            server.shutdown()
-        bytes_sent = options.rows * len(COLUMNS) * 8
-        medians = {label: statistics.median(seconds) for label, seconds in taken.items()}
-        print(f"{options.rows:,} rows of four int64 columns, medians of {options.turns} turns")
-        for label, seconds in medians.items():
-            ratio = seconds / medians["sluice"]
-            rate = bytes_sent / seconds / 1e9
-            print(f"  {label:22} {rate:5.2f} GB/s   sluice is {ratio:.2f} of it   batches of {sizes[label]:,} rows")
-        load = [options.load, "--uri", sluice.uri.replace("grpc://", "http://"), "--token", sluice.token]
-        load += ["--query", "SELECT id, value FROM bench.points WHERE id = $1", "--pid", str(sluice.process.pid)]
-        load += ["--seconds", str(options.seconds)]
-        figures = json.loads(subprocess.run(load, capture_output=True, text=True, check=True).stdout)
-        print(json.dumps(figures, indent=2))
-        sluice.stop()
+def measure(
+    options: argparse.Namespace, sluice: Sluice, parquet: Path, _: Server, from_parquet: Server, from_memory: Server
+) -> None:
+    """Prints what is measured."""
+    ours = connect(sluice.server.uri, sluice.token)
+    readers = {
+        "Parquet, sluice": (ours, f"SELECT {', '.join(COLUMNS)} FROM bench.rows"),
+        "Parquet, pyarrow": (connect(from_parquet.uri, None), "every row"),
+        "memory, sluice": (ours, hold(ours, parquet, options)),
+        "memory, pyarrow": (connect(from_memory.uri, None), "every row"),
+    }
+    taken: dict[str, list[float]] = {}
+    sizes: dict[str, int] = {}
+    for turn in range(options.turns + 1):
+        for label, (connection, query) in readers.items():
+            rows, seconds, largest = read_all(connection, query)
+            assert rows == options.rows, f"{label} answered {rows} rows"
+            # The first turn warms up.
+            if turn:
+                taken.setdefault(label, []).append(seconds)
+            sizes[label] = largest
+    for connection, _ in readers.values():
+        connection.close()
+    bytes_sent = options.rows * len(COLUMNS) * 8
+    medians = {label: statistics.median(seconds) for label, seconds in taken.items()}
+    print(f"{options.rows:,} rows of four int64 columns, medians of {options.turns} turns")
+    for label, seconds in medians.items():
+        rate = bytes_sent / seconds / 1e9
+        print(f"  from {label:18} {rate:5.2f} GB/s   batches of up to {sizes[label]:,} rows")
+    for source in ("Parquet", "memory"):
+        ratio = medians[f"{source}, pyarrow"] / medians[f"{source}, sluice"]
+        print(f"  from {source:8} sluice / pyarrow {ratio:.2f}")
+    load = [options.load, "--uri", sluice.server.uri.replace("grpc://", "http://"), "--token", sluice.token]
+    load += ["--query", "SELECT id, value FROM bench.points WHERE id = $1", "--pid", str(sluice.server.process.pid)]
+    load += ["--seconds", str(options.seconds)]
+    figures = json.loads(subprocess.run(load, stdout=subprocess.PIPE, text=True, check=True).stdout)
+    print(json.dumps(figures, indent=2))
 
 
 if __name__ == "__main__":
