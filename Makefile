@@ -1,7 +1,7 @@
 # make demo    the main job on bundled real data, from nothing
 # make test    the tests, from nothing
 # make lint    formatting, clippy, documentation, licences
-# make slow-test    the tests that take long, and those that do not pass yet
+# make slow-test    the tests that take long
 # make clients the tests with real Flight SQL clients alone; part of the tests
 # make fuzz    ten minutes of everything that the server decodes: make fuzz FUZZ_SECONDS=60
 # make bench   the benchmarks; not part of the tests
@@ -15,9 +15,6 @@ OUT ?= tpch-data
 
 # DataFusion's own .slt files over Flight SQL, and statements as long as may be: too slow for every change in a debug build.
 SLOW := slt:: flight::oversized::long_
-# What does not hold yet: memory after slow readers comes back to its level, and a join that computes for long between two
-# batches ends soon after its client.
-NOT_YET := flight::slow_readers flight::vanishing::a_query_ends
 
 .PHONY: demo test slow-test clients lint fuzz bench bench-flight tpch
 
@@ -28,12 +25,12 @@ demo:
 
 test:
 	cargo build --locked --workspace --bins
-	cargo test --locked --workspace --no-fail-fast -- $(addprefix --skip ,$(SLOW) $(NOT_YET))
+	cargo test --locked --workspace --no-fail-fast -- $(addprefix --skip ,$(SLOW))
 	tests/clients/run
 
 slow-test:
 	cargo build --locked --workspace --bins
-	cargo test --locked --workspace --test all --no-fail-fast -- $(SLOW) $(NOT_YET)
+	cargo test --locked --workspace --test all --no-fail-fast -- $(SLOW)
 
 clients:
 	cargo build --locked --workspace --bins

@@ -39,8 +39,12 @@ pub(super) fn all() -> Vec<TestFile> {
 /// Where cargo keeps the sources of `datafusion-sqllogictest`: it alone knows, vendored and mirrored ones included.
 fn package() -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    // What other platforms need has not been fetched by whoever built this.
+    let host = Command::new(&cargo).args(["-vV"]).output().unwrap();
+    let host = String::from_utf8(host.stdout).unwrap();
+    let host = host.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
     let output = Command::new(cargo)
-        .args(["metadata", "--format-version=1", "--offline", "--locked", "--manifest-path"])
+        .args(["metadata", "--format-version=1", "--offline", "--locked", "--filter-platform", host, "--manifest-path"])
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"))
         .output()
         .unwrap();
