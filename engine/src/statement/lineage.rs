@@ -9,7 +9,8 @@ use crate::{
     answer::{Cell, answer},
 };
 
-/// The columns that one column is made of. An input whose table the caller may not know of is withheld.
+/// The columns that one column is made of. An input whose table the caller may not know of is withheld. The text of the
+/// statement is an administrator's to read, as in the audit log: it names tables and holds values that others may not see.
 pub(super) async fn show(session: &Session, table: &TableName, column: &str) -> Result<Outcome, EngineError> {
     let standing = session.standing().await?;
     let record = session.visible_record(table, &standing).await?;
@@ -20,6 +21,7 @@ pub(super) async fn show(session: &Session, table: &TableName, column: &str) -> 
             format!("DESCRIBE {table} lists its columns"),
         ));
     }
+    let is_admin = session.is_admin().await?;
     let loaded = session.load(&[], &HashMap::new()).await?;
     let mut origins = session.origins(&loaded);
     let mut rows = Vec::new();
@@ -31,7 +33,7 @@ pub(super) async fn show(session: &Session, table: &TableName, column: &str) -> 
             input.into(),
             record.edge.kind.as_str().into(),
             record.edge.subtype.to_string().into(),
-            record.statement.to_string().into(),
+            if is_admin { record.statement.to_string() } else { "withheld".to_owned() }.into(),
         ]);
     }
     answer(["output", "input", "type", "subtype", "statement"], &[], rows)

@@ -77,6 +77,7 @@ pub(super) fn add(
     let mut columns: Vec<Expr> = schema.columns().into_iter().map(Expr::Column).collect();
     let mut markers = Vec::with_capacity(expectations.len());
     for (index, expectation) in expectations.iter().enumerate() {
+        super::clauses::check(&expectation.condition)?;
         let condition = planner
             .sql_to_expr(expectation.condition.clone(), &schema, &mut surroundings.parameters.planner_context())
             .map_err(PlanError::from_binding)?;

@@ -3,6 +3,7 @@
 //! DataFusion's own planner does the work; this module decides what it can see. A table that the caller may not see
 //! is not there. Views are bound on behalf of their owners, and what every relation was reached through is kept.
 
+mod clauses;
 mod context;
 mod expectations;
 mod functions;
@@ -160,6 +161,7 @@ struct Binder<'b, 'd, 'a> {
 
 impl Binder<'_, '_, '_> {
     fn query(&self, query: ast::Query) -> Result<LogicalPlan, PlanError> {
+        clauses::check(&query)?;
         let context = Context { binder: self };
         let options = ParserOptions::from(&self.surroundings.functions.options().sql_parser).with_collect_spans(true);
         // A view has no parameters, whatever those of the statement that reads it are called.

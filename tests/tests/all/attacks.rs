@@ -167,3 +167,26 @@ async fn tags_follow_the_very_next_statement_of_another_session() {
     home.ok("bot", "CREATE OR REPLACE TABLE lab.t AS SELECT race AS x FROM crm.people").await;
     assert_eq!(home.denied("ana", "SELECT x FROM lab.t").await, ["lab.t.x special.race READ"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clause_that_would_be_passed_over_is_refused_by_name() {
+    let home = TestHome::new().await;
+    for (text, clause) in [
+        ("SELECT city FROM crm.people PREWHERE race = 'A'", "PREWHERE"),
+        ("SELECT city FROM crm.people CONNECT BY age > 30", "CONNECT BY"),
+        ("SELECT city FROM crm.people TABLESAMPLE (50)", "TABLESAMPLE"),
+        ("SELECT city FROM (SELECT city FROM crm.people) AS s TABLESAMPLE (50)", "TABLESAMPLE"),
+        ("SELECT city, count(*) FROM crm.people GROUP BY city WITH TOTALS", "GROUP BY"),
+        ("SELECT city FROM crm.people FOR UPDATE", "FOR UPDATE"),
+        ("SELECT city FROM crm.people WITH (NOLOCK)", "hint"),
+        ("SELECT city FROM crm.people SETTINGS x = 1", "SETTINGS"),
+        ("SELECT city FROM crm.people FORMAT JSON", "FORMAT"),
+        ("SELECT city FROM crm.people LIMIT 1 BY city", "LIMIT BY"),
+        ("FROM crm.people", "FROM without SELECT"),
+        ("SELECT 1 WHERE EXISTS (SELECT 1 FROM crm.people PREWHERE race = 'A')", "PREWHERE"),
+        ("WITH w AS (SELECT 1 FROM crm.people PREWHERE race = 'A') SELECT * FROM w", "PREWHERE"),
+    ] {
+        let error = home.run("rae", text).await.unwrap_err().to_string();
+        assert!(error.contains(clause), "{text}: {error}");
+    }
+}

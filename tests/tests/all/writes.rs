@@ -61,6 +61,11 @@ async fn an_origin_that_may_not_be_known_is_withheld() {
     assert!(why.iter().all(|row| !row.contains("crm.people")), "{why:#?}");
     let lineage = home.ok("eve", "SHOW LINEAGE OF lab.copy.race").await;
     assert!(lineage.iter().any(|row| row.starts_with("lab.copy.race|withheld|")), "{lineage:#?}");
+    // The statement names tables, and may hold values.
+    for (who, is_told) in [("eve", false), ("rae", false), ("bot", false), (ADMIN, true)] {
+        let lineage = home.ok(who, "SHOW LINEAGE OF lab.copy.race").await.join("\n");
+        assert_eq!(lineage.contains("CREATE TABLE"), is_told, "{who}: {lineage}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
