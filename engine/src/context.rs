@@ -29,7 +29,7 @@ use sluice_planner::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{EngineError, Settings, interrupt::interruptible};
+use crate::{EngineError, Settings, bounded::bounded, interrupt::interruptible};
 
 /// A DataFusion session that runs authorized plans and nothing else.
 #[derive(Debug, Clone)]
@@ -55,12 +55,15 @@ impl Context {
             .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(spill))
             .build_arc()
             .map_err(|error| crate::redact::redact(&error, &[]))?;
-        let state = SessionStateBuilder::new_with_default_features()
+        let mut builder = SessionStateBuilder::new_with_default_features()
             .with_config(config)
             .with_runtime_env(runtime)
             // No text may name a file, a URL or a function that reads one.
-            .with_table_functions(Default::default())
-            .build();
+            .with_table_functions(Default::default());
+        for function in builder.scalar_functions().iter_mut().flatten() {
+            *function = bounded(function);
+        }
+        let state = builder.build();
         Ok(Self { state })
     }
 

@@ -35,6 +35,7 @@ mod answer;
 mod audit;
 mod batch;
 mod bearer;
+mod bounded;
 mod context;
 mod credentials;
 mod describe;

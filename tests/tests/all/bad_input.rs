@@ -217,3 +217,24 @@ fn unprivileged() -> Option<String> {
     let users = fs::read_to_string("/etc/passwd").ok()?;
     users.lines().any(|line| line.starts_with("nobody:")).then(|| "nobody".to_owned())
 }
+
+#[test]
+fn a_short_text_does_not_take_all_memory() {
+    let home = Home::new();
+    for text in [
+        "SELECT rtrim(repeat('x', 2000000000))",
+        "SELECT length(repeat(s, 1000000000)) FROM (VALUES ('a'), ('b')) AS v (s)",
+        "SELECT length(repeat('x', n)) FROM (VALUES (9223372036854775807)) AS v (n)",
+        "SELECT length(lpad('x', 2000000000))",
+        "SELECT length(rpad('x', 2000000000, 'yz'))",
+        "SELECT cardinality(array_repeat(1, 1000000000))",
+        "SELECT cardinality(range(10000000000))",
+        "SELECT cardinality(range(-5000000000000000000, 5000000000000000000))",
+        "SELECT cardinality(generate_series(10000000000, 0, -1))",
+    ] {
+        let said = home.fails(1, &["sql", "-c", text]);
+        assert!(said.contains("would make more than 256 MiB at once"), "{text}: {said}");
+    }
+    let few = "SELECT length(repeat('ab', 3)), lpad('x', 3, 'y'), cardinality(range(0, 10, 3)), array_repeat(1, 2)";
+    assert!(home.ok(&["--format", "csv", "sql", "-c", few]).contains("6,yyx,4"));
+}
