@@ -52,12 +52,12 @@ def read_all(connection: adbc_driver_flightsql.dbapi.Connection, query: str) -> 
 
 
 def hold(connection: adbc_driver_flightsql.dbapi.Connection, parquet: Path, options: argparse.Namespace) -> str:
-    """Has the server hold a quarter of the rows in memory; answers a query for four times those."""
-    table = pa.parquet.read_table(parquet, memory_map=False).slice(0, options.rows // 4).combine_chunks()
+    """Has the server hold some of the rows in memory; answers a query for as many of them as there are rows."""
+    table = pa.parquet.read_table(parquet, memory_map=False).slice(0, options.rows // 16).combine_chunks()
     reader = pa.RecordBatchReader.from_batches(table.schema, table.to_batches(max_chunksize=options.batch_rows))
     with connection.cursor() as cursor:
         cursor.adbc_ingest("held", reader, mode="create", temporary=True)
-    return " UNION ALL ".join([f"SELECT {', '.join(COLUMNS)} FROM held"] * 4)
+    return " UNION ALL ".join([f"SELECT {', '.join(COLUMNS)} FROM held"] * 16)
 
 
 class Server:
