@@ -55,6 +55,14 @@ class Terminal:
 
         return self._wait(words_if_shown, f"{text!r} on the screen")
 
+    def shows(self, text, limit_s):
+        """Whether the words on the screen come to hold the text within so many seconds."""
+        try:
+            wait_until(lambda: text in self.words(), text, limit_s)
+        except AssertionError:
+            return False
+        return True
+
     def wait_until_gone(self, text):
         """Waits until the words on the screen hold the text no more."""
         self._wait(lambda: text not in self.words(), f"{text!r} to go from the screen")
