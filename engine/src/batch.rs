@@ -69,10 +69,6 @@ impl Session {
 
 /// Whether the statement is `INSERT … VALUES`, into which any number of rows fit.
 fn inserts_values(statement: &Statement) -> bool {
-    match statement {
-        Statement::Write(Write::Insert { query, .. }) => {
-            query.with.is_none() && query.limit_clause.is_none() && matches!(query.body.as_ref(), SetExpr::Values(_))
-        }
-        _ => false,
-    }
+    let Statement::Write(Write::Insert { query, .. }) = statement else { return false };
+    query.with.is_none() && query.limit_clause.is_none() && matches!(query.body.as_ref(), SetExpr::Values(_))
 }

@@ -25,6 +25,7 @@ use sluice_policy::{Decisions, SchemaResource};
 use crate::{
     EngineError, Session,
     audit::Audited,
+    held_bytes,
     load::Loaded,
     stored_tags::{column_metadata, new_columns},
     temporary::Temporary,
@@ -194,7 +195,7 @@ impl Session {
                 Some(fit) => fit.apply(&batch)?,
                 None => batch,
             };
-            bytes += batch.get_array_memory_size();
+            bytes += held_bytes(&batch);
             batches.push(batch);
             // No more is held than is needed to see that it is too much.
             if bytes > Temporary::MOST_BYTES {

@@ -10,6 +10,7 @@
 //! - Every statement leaves a record in the audit log before its first row is handed out.
 //! - Tags are never weaker than the data that they stand on: a table's tags grow before a write becomes visible, and
 //!   shrink after it.
+//! - The buffers of an answer hold its values and zeros: nothing of a row, a text or a value that it does not show.
 //! - No error holds a value from the data, and neither an error nor the audit log a password or a token.
 //!
 //! # Non-guarantees
@@ -40,6 +41,7 @@ mod context;
 mod credentials;
 mod describe;
 mod error;
+mod exact;
 mod guarded;
 mod home;
 mod ingest;
@@ -64,12 +66,13 @@ pub use bearer::BearerToken;
 pub use credentials::TokenHolder;
 pub use describe::{Described, Description, StatementKind};
 pub use error::EngineError;
+pub use exact::exact;
 pub use guarded::{guarded, silence};
 pub use home::{Home, Settings};
 pub use ingest::{Ingest, IngestMode};
 pub use labels::{LabelEntry, ResultLabels};
 pub use lock::LockGuard;
-pub use memory::MemoryShare;
+pub use memory::{MemoryShare, held_bytes};
 pub use objects::{ObjectFilter, VisibleSchema, VisibleTable};
 pub use query::PlanningTimes;
 pub use session::{Engine, Outcome, Session, SessionOptions};

@@ -1,4 +1,4 @@
-//! Shares of the memory that all statements have together.
+//! How much memory rows hold, and shares of what all statements have together.
 
 use std::{
     fmt,
@@ -8,12 +8,22 @@ use std::{
     },
 };
 
+use arrow::array::RecordBatch;
 use datafusion::{
+    common::utils::memory::get_record_batch_memory_size,
     error::DataFusionError,
     execution::memory_pool::{MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation},
 };
 
 use crate::Engine;
+
+/// How much memory `rows` hold, in bytes. Buffers that several columns share count once.
+pub fn held_bytes(rows: &RecordBatch) -> usize {
+    /// What an array takes beside its buffers, about.
+    const ARRAY: usize = 256;
+    let arrays = 1 + rows.schema_ref().flattened_fields().len();
+    get_record_batch_memory_size(rows).saturating_add(ARRAY * arrays)
+}
 
 /// A part of the engine's memory that some statements may use together and not exceed.
 ///

@@ -10,10 +10,11 @@ use std::{
 use arrow::{
     array::{RecordBatch, RecordBatchOptions},
     datatypes::{Schema, SchemaRef},
+    error::ArrowError,
 };
 use datafusion::{error::DataFusionError, logical_expr::LogicalPlan, physical_plan::stream::RecordBatchStreamAdapter};
 use futures::{StreamExt, stream};
-use sluice_model::TableName;
+use sluice_model::{ErrorClass, TableName};
 use sluice_planner::{
     AuthorizedPlan, Destination, authorize,
     bind::{self, Parameters, Surroundings},
@@ -29,6 +30,7 @@ use crate::{
     answer::{Cell, answer},
     audit::Audited,
     describe::MadeOf,
+    exact,
     load::Loaded,
     redact::redact,
 };
@@ -85,8 +87,9 @@ pub(crate) async fn run(
         let batch = batch.map_err(|error| DataFusionError::External(Box::new(translate(error, &tables))))?;
         counting.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        RecordBatch::try_new_with_options(Arc::clone(&plain), batch.columns().to_vec(), &options)
-            .map_err(|error| DataFusionError::External(Box::new(EngineError::Bug(error.to_string()))))
+        let batch = RecordBatch::try_new_with_options(Arc::clone(&plain), batch.columns().to_vec(), &options)
+            .map_err(|error| DataFusionError::External(Box::new(EngineError::Bug(error.to_string()))))?;
+        exact(&batch).map_err(|error| DataFusionError::External(Box::new(unanswerable(error))))
     });
     // Once the last row is out, the record learns how many there were.
     let catalog = session.engine().catalog().clone();
@@ -285,6 +288,18 @@ pub(crate) fn tables(plan: &AuthorizedPlan) -> Vec<TableName> {
     names.sort();
     names.dedup();
     names
+}
+
+/// Rows that cannot be cut to their values.
+fn unanswerable(error: ArrowError) -> EngineError {
+    match error {
+        ArrowError::NotYetImplemented(why) => EngineError::Execution {
+            message: format!("the rows cannot be answered: {why}"),
+            class: ErrorClass::Caller,
+            hint: Some("select the parts of a union one by one, with union_extract".to_owned()),
+        },
+        other => redact(&other.into(), &[]),
+    }
 }
 
 /// An error of our own as it is; any other without what it says about the data.

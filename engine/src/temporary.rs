@@ -9,7 +9,7 @@ use sluice_catalog::{ColumnSnapshot, Contents, ObjectId, SchemaSnapshot, TableKi
 use sluice_model::{SchemaName, Subject, TableName};
 use sluice_planner::parse::TEMPORARY;
 
-use crate::EngineError;
+use crate::{EngineError, held_bytes};
 
 /// The temporary tables of a session, by name.
 #[derive(Debug, Default)]
@@ -33,7 +33,7 @@ impl Temporary {
 
     /// Puts a table in the place of one of the same name.
     pub(crate) fn put(&self, name: &Arc<str>, schema: SchemaRef, batches: Vec<RecordBatch>) -> Result<(), EngineError> {
-        let bytes = batches.iter().map(RecordBatch::get_array_memory_size).sum();
+        let bytes = batches.iter().map(held_bytes).sum();
         let mut tables = self.0.lock();
         let others: usize = tables.iter().filter(|(other, _)| *other != name).map(|(_, table)| table.bytes).sum();
         if others + bytes > Self::MOST_BYTES {

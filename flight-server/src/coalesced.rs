@@ -3,75 +3,242 @@
 //! HTTP/2 sends rows in frames of 16 KiB and flushes each, which is a system call for each and wakes the other end as
 //! often: on one machine that costs more than the rows do. So after a large frame a flush waits for the next frame, for
 //! as long as the task that writes has more to write in the same turn; whatever is small goes out at once.
+//!
+//! What waits is copied, since it is only borrowed. A slice of a buffer that was [`Lent`] for the connection is not: that
+//! it lies in the buffer shows in its address, and then the buffer is kept instead.
 
 use std::{
-    io,
+    collections::VecDeque,
+    io::{self, IoSlice},
     pin::Pin,
+    sync::{Arc, Weak},
     task::{Context, Poll, ready},
 };
 
+use arrow::buffer::Buffer;
+use bytes::Bytes;
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// How many bytes are written at once.
-const MOST: usize = 256 << 10;
+/// How many bytes may wait.
+const MOST: usize = 1 << 20;
+/// How many of them may be copies.
+const MOST_COPIED: usize = 256 << 10;
 /// A flush after so many bytes or more waits for others.
 const LARGE: usize = 8 << 10;
+/// How many slices are written at once: frames of `MOST` bytes and their heads.
+const SLICES: usize = 128;
+
+/// The buffers whose parts go through a connection. Clones are the same.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Lent(Arc<Mutex<Vec<Weak<Buffer>>>>);
+
+impl Lent {
+    /// The bytes of `buffer`, which the connection's socket knows again.
+    pub(crate) fn lend(&self, buffer: Buffer) -> Bytes {
+        let buffer = Arc::new(buffer);
+        let mut lent = self.0.lock();
+        lent.retain(|lent| lent.strong_count() > 0);
+        lent.push(Arc::downgrade(&buffer));
+        Bytes::from_owner(Owner(buffer))
+    }
+
+    /// The buffer that `slice` lies in.
+    fn owner(&self, slice: &[u8]) -> Option<Bytes> {
+        let lent = self.0.lock();
+        let mut owners = lent.iter().filter_map(Weak::upgrade);
+        owners.find(|buffer| lies_in(slice, buffer)).map(|buffer| Bytes::from_owner(Owner(buffer)))
+    }
+}
+
+/// Whether `slice` is a part of `whole`, which both are borrowed and so both there.
+fn lies_in(slice: &[u8], whole: &[u8]) -> bool {
+    let (slice, whole) = (slice.as_ptr_range(), whole.as_ptr_range());
+    whole.start <= slice.start && slice.end <= whole.end
+}
+
+/// A buffer that bytes share.
+struct Owner(Arc<Buffer>);
+
+impl AsRef<[u8]> for Owner {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
 
 /// `S`, written to in larger pieces.
 #[derive(Debug)]
 pub(crate) struct Coalesced<S> {
     socket: S,
-    waiting: Vec<u8>,
-    /// How much of what waits has been written.
-    written: usize,
+    lent: Lent,
+    /// The buffer that was written of last.
+    current: Bytes,
+    waiting: Waiting,
     /// How many bytes came since the last flush.
     fresh: usize,
 }
 
 impl<S> Coalesced<S> {
     pub(crate) fn new(socket: S) -> Self {
-        Self { socket, waiting: Vec::new(), written: 0, fresh: 0 }
+        Self { socket, lent: Lent::default(), current: Bytes::new(), waiting: Waiting::default(), fresh: 0 }
     }
 
     pub(crate) fn socket(&self) -> &S {
         &self.socket
     }
+
+    pub(crate) fn lent(&self) -> &Lent {
+        &self.lent
+    }
+
+    /// `slice` as a part of a lent buffer, if it is one.
+    fn kept(&mut self, slice: &[u8]) -> Option<Bytes> {
+        if !lies_in(slice, &self.current) {
+            self.current = self.lent.owner(slice)?;
+        }
+        Some(self.current.slice_ref(slice))
+    }
 }
 
 impl<S: AsyncWrite + Unpin> Coalesced<S> {
     fn poll_drain(&mut self, ctx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.written < self.waiting.len() {
-            let written = ready!(Pin::new(&mut self.socket).poll_write(ctx, &self.waiting[self.written..]))?;
+        while self.waiting.length > 0 {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let slices = self.waiting.slices(&mut slices);
+            let written = ready!(Pin::new(&mut self.socket).poll_write_vectored(ctx, slices))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            self.written += written;
+            self.waiting.advance(written);
         }
-        self.waiting.clear();
-        self.written = 0;
         Poll::Ready(Ok(()))
+    }
+
+    /// Writes what waits, and keeps nothing: an idle connection costs nothing.
+    fn poll_empty(&mut self, ctx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_drain(ctx))?;
+        self.waiting = Waiting::default();
+        self.current = Bytes::new();
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// What waits to be written, in order.
+#[derive(Debug, Default)]
+struct Waiting {
+    parts: VecDeque<Part>,
+    /// The copied parts, one behind the other.
+    copied: Vec<u8>,
+    /// How many of the copied bytes have been written.
+    written: usize,
+    /// How many bytes wait.
+    length: usize,
+}
+
+/// A part of what waits.
+#[derive(Debug)]
+enum Part {
+    /// The next so many of the copied bytes.
+    Copied(usize),
+    /// A part of a lent buffer.
+    Kept(Bytes),
+}
+
+impl Waiting {
+    fn is_full(&self) -> bool {
+        self.length >= MOST || self.copied.len() >= MOST_COPIED
+    }
+
+    fn keep(&mut self, bytes: Bytes) {
+        self.length += bytes.len();
+        self.parts.push_back(Part::Kept(bytes));
+    }
+
+    /// Copies `bytes`, or as many of them as there is room for; answers how many.
+    fn copy(&mut self, bytes: &[u8]) -> usize {
+        let room = MOST_COPIED.saturating_sub(self.copied.len());
+        let bytes = bytes.get(..room).unwrap_or(bytes);
+        if self.copied.capacity() < MOST_COPIED && bytes.len() >= LARGE {
+            // At once, and not by doubling: that would copy everything once more.
+            self.copied.reserve_exact(room);
+        }
+        self.copied.extend_from_slice(bytes);
+        self.length += bytes.len();
+        match self.parts.back_mut() {
+            Some(Part::Copied(length)) => *length += bytes.len(),
+            Some(Part::Kept(_)) | None => self.parts.push_back(Part::Copied(bytes.len())),
+        }
+        bytes.len()
+    }
+
+    /// As much of the beginning as fits into `slices`.
+    fn slices<'a, 's>(&'a self, slices: &'s mut [IoSlice<'a>; SLICES]) -> &'s [IoSlice<'a>] {
+        let (mut copied, mut count) = (&self.copied[self.written..], 0);
+        for (slice, part) in slices.iter_mut().zip(&self.parts) {
+            *slice = IoSlice::new(match part {
+                Part::Copied(length) => {
+                    let (part, rest) = copied.split_at(*length);
+                    copied = rest;
+                    part
+                }
+                Part::Kept(bytes) => bytes,
+            });
+            count += 1;
+        }
+        &slices[..count]
+    }
+
+    /// Lets go of the first `written` bytes.
+    fn advance(&mut self, mut written: usize) {
+        self.length -= written;
+        while let Some(part) = self.parts.front_mut().filter(|_| written > 0) {
+            let length = match part {
+                Part::Copied(length) => *length,
+                Part::Kept(bytes) => bytes.len(),
+            };
+            let gone = length.min(written);
+            written -= gone;
+            match part {
+                Part::Copied(length) => {
+                    *length -= gone;
+                    self.written += gone;
+                }
+                Part::Kept(bytes) => bytes::Buf::advance(bytes, gone),
+            }
+            if gone == length {
+                self.parts.pop_front();
+            }
+        }
+        if self.length == 0 {
+            self.copied.clear();
+            self.written = 0;
+        }
     }
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Coalesced<S> {
     fn poll_write(self: Pin<&mut Self>, ctx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.poll_write_vectored(ctx, &[io::IoSlice::new(bytes)])
+        self.poll_write_vectored(ctx, &[IoSlice::new(bytes)])
     }
 
     fn poll_write_vectored(
         mut self: Pin<&mut Self>,
         ctx: &mut Context<'_>,
-        bytes: &[io::IoSlice<'_>],
+        bytes: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if self.waiting.len() >= MOST {
+        if self.waiting.is_full() {
             ready!(self.poll_drain(ctx))?;
         }
-        let before = self.waiting.len();
+        let before = self.waiting.length;
         for slice in bytes {
-            let room = MOST.saturating_sub(self.waiting.len());
-            self.waiting.extend_from_slice(slice.get(..room).unwrap_or(slice));
+            let kept = if slice.len() >= LARGE { self.kept(slice) } else { None };
+            if let Some(kept) = kept {
+                self.waiting.keep(kept);
+            } else if self.waiting.copy(slice) < slice.len() {
+                break;
+            }
         }
-        let taken = self.waiting.len() - before;
+        let taken = self.waiting.length - before;
         self.fresh = self.fresh.saturating_add(taken);
         Poll::Ready(Ok(taken))
     }
@@ -82,16 +249,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Coalesced<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, ctx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let fresh = std::mem::take(&mut self.fresh);
-        if fresh >= LARGE && self.waiting.len() < MOST {
+        if fresh >= LARGE && !self.waiting.is_full() {
             // Should nothing follow, the turn that is asked for here begins with a read, which writes what waits.
             ctx.waker().wake_by_ref();
             return Poll::Ready(Ok(()));
         }
-        ready!(self.poll_drain(ctx))?;
-        if self.waiting.capacity() > LARGE {
-            // An idle connection costs nothing.
-            self.waiting = Vec::new();
-        }
+        ready!(self.poll_empty(ctx))?;
         Pin::new(&mut self.socket).poll_flush(ctx)
     }
 
@@ -104,13 +267,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Coalesced<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Coalesced<S> {
     fn poll_read(mut self: Pin<&mut Self>, ctx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         // Whether there is room to write does not matter to whoever reads, and an error shows itself to the writer.
-        if self.fresh == 0 && !self.waiting.is_empty() {
-            let _ = self.poll_drain(ctx)?;
+        if self.fresh == 0 && self.waiting.length > 0 {
+            let _ = self.poll_empty(ctx)?;
         }
         Pin::new(&mut self.socket).poll_read(ctx, buffer)
     }
 }
-
 #[cfg(test)]
 mod tests {
     use std::sync::{Arc, atomic::AtomicUsize, atomic::Ordering};
@@ -189,5 +351,41 @@ mod tests {
         let mut rest = Vec::new();
         far.read_to_end(&mut rest).await.unwrap();
         assert_eq!(rest, b"bye");
+    }
+
+    #[tokio::test]
+    async fn what_is_lent_is_kept_and_not_copied() {
+        let (near, mut far) = tokio::io::duplex(10_000);
+        let mut near = Coalesced::new(near);
+        let numbers: Vec<u8> = (0..200_000_u32).flat_map(u32::to_le_bytes).collect();
+        let lent = near.lent().lend(Buffer::from(numbers.as_slice()));
+        let mut sent = Vec::new();
+        let expected: Vec<u8> = lent.chunks(16 << 10).flat_map(|frame| [b"head", frame].concat()).collect();
+        let reader = tokio::spawn(async move {
+            far.read_to_end(&mut sent).await.unwrap();
+            assert!(sent == expected, "what arrives is not what was sent");
+        });
+        for frame in lent.chunks(16 << 10) {
+            near.write_all(b"head").await.unwrap();
+            near.write_all(frame).await.unwrap();
+            assert!(near.waiting.copied.len() < 1000, "a frame was copied");
+        }
+        // Whoever lent it may let go of it before it is written.
+        drop(lent);
+        near.shutdown().await.unwrap();
+        drop(near);
+        reader.await.unwrap();
+    }
+
+    #[test]
+    fn a_buffer_that_is_gone_is_not_found() {
+        let lent = Lent::default();
+        let bytes = lent.lend(Buffer::from(vec![1_u8; 100]));
+        assert_eq!(lent.owner(&bytes[10..20]), Some(bytes.clone()));
+        assert_eq!(lent.owner(&[1; 10]), None);
+        drop(bytes);
+        let other = lent.lend(Buffer::from(vec![2_u8; 100]));
+        assert_eq!(lent.0.lock().len(), 1, "what is gone is forgotten");
+        assert_eq!(lent.owner(&other), Some(other.clone()));
     }
 }

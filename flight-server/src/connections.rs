@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    net::SocketAddr,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -14,9 +15,9 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
 };
-use tonic::transport::server::{Connected, TcpConnectInfo};
+use tonic::transport::server::Connected;
 
-use crate::coalesced::Coalesced;
+use crate::coalesced::{Coalesced, Lent};
 
 /// How many connections there may be at a time; more wait to be taken.
 const MOST: usize = 4096;
@@ -32,6 +33,14 @@ const AGAIN: Duration = Duration::from_millis(50);
 pub(crate) struct Connection {
     stream: Coalesced<TcpStream>,
     _place: OwnedSemaphorePermit,
+}
+
+/// What a call knows of its connection.
+#[derive(Debug, Clone)]
+pub(crate) struct OtherEnd {
+    pub(crate) address: Option<SocketAddr>,
+    /// What is lent here is not copied on its way, unless it is encrypted.
+    pub(crate) lent: Lent,
 }
 
 /// The connections that `listener` takes. It does not end: what fails is one connection, or the moment.
@@ -71,10 +80,10 @@ async fn speaks(stream: &TcpStream) -> io::Result<()> {
 }
 
 impl Connected for Connection {
-    type ConnectInfo = TcpConnectInfo;
+    type ConnectInfo = OtherEnd;
 
-    fn connect_info(&self) -> TcpConnectInfo {
-        self.stream.socket().connect_info()
+    fn connect_info(&self) -> OtherEnd {
+        OtherEnd { address: self.stream.socket().peer_addr().ok(), lent: self.stream.lent().clone() }
     }
 }
 

@@ -37,6 +37,7 @@
 mod certificates;
 mod coalesced;
 mod connections;
+mod do_get;
 mod executor;
 mod handles;
 mod identity;

@@ -2,7 +2,6 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use arrow_flight::flight_service_server::FlightServiceServer;
 use sluice_engine::Engine;
 use tokio::{net::TcpListener, time::Instant};
 use tokio_util::sync::CancellationToken;
@@ -10,6 +9,7 @@ use tonic_health::ServingStatus;
 
 use crate::{
     Listen, ServerError, certificates, connections,
+    do_get::Flight,
     executor::Executor,
     handles::{Handles, Ledger},
     identity::Identities,
@@ -99,11 +99,8 @@ impl Server {
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), ServerError> {
         let Self { core, listener, address: _, metrics_listener, tls, telemetry } = self;
         let (reporter, health) = tonic_health::server::health_reporter();
-        reporter.set_serving::<FlightServiceServer<Service>>().await;
-        let most_bytes = core.limits.max_message_bytes();
-        let flight = FlightServiceServer::new(Service::new(Arc::clone(&core)))
-            .max_decoding_message_size(most_bytes)
-            .max_encoding_message_size(most_bytes.saturating_add(1 << 20));
+        reporter.set_serving::<Flight>().await;
+        let flight = Flight::new(Service::new(Arc::clone(&core)), core.limits.max_message_bytes());
         let router = router(tls)?.add_service(health).add_service(flight);
 
         let (draining, ended) = (CancellationToken::new(), CancellationToken::new());
@@ -119,7 +116,7 @@ impl Server {
             served = &mut serving => served,
             () = shutdown => {
                 reporter.set_service_status("", ServingStatus::NotServing).await;
-                reporter.set_not_serving::<FlightServiceServer<Service>>().await;
+                reporter.set_not_serving::<Flight>().await;
                 let deadline = Instant::now() + DRAIN;
                 core.limiter.drain();
                 // Nobody is let in any more; who is in is told to come to an end, and does not have to.

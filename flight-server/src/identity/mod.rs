@@ -39,7 +39,11 @@ use std::{
 
 use sluice_engine::{BearerToken, Engine};
 use sluice_model::Digest;
-use tonic::{Status, metadata::MetadataMap, transport::CertificateDer};
+use tonic::{
+    Status,
+    metadata::MetadataMap,
+    transport::{CertificateDer, server::TlsConnectInfo},
+};
 
 use basic::Checking;
 use certificate::Certificates;
@@ -48,6 +52,8 @@ use oidc::Oidc;
 use presented::Presented;
 use refusal::Refusal;
 use throttle::Throttle;
+
+use crate::connections::OtherEnd;
 
 pub(crate) use options::{IdentityError, IdentityOptions};
 
@@ -114,7 +120,12 @@ pub(crate) struct Peer {
 impl Peer {
     /// The peer that sent `request`.
     pub(crate) fn of<T>(request: &tonic::Request<T>) -> Self {
-        Self { address: request.remote_addr(), certificates: request.peer_certs() }
+        let encrypted = request.extensions().get::<TlsConnectInfo<OtherEnd>>();
+        let other_end = encrypted.map(TlsConnectInfo::get_ref).or_else(|| request.extensions().get());
+        Self {
+            address: other_end.and_then(|other_end| other_end.address),
+            certificates: encrypted.and_then(TlsConnectInfo::peer_certs),
+        }
     }
 }
 

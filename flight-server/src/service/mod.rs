@@ -34,7 +34,10 @@ use crate::{
     metrics::Metrics,
     sessions::Sessions,
     status, telemetry,
-    wire::command::{self, Question},
+    wire::{
+        IpcMessage,
+        command::{self, Question},
+    },
 };
 pub(crate) use caller::Caller;
 use prepared::Prepared;
@@ -98,6 +101,22 @@ impl Service {
         answered
     }
 
+    /// The messages of a ticket's answer: `DoGet`.
+    pub(crate) async fn rows(&self, request: Request<Ticket>) -> Result<Response<Answers<IpcMessage>>, Status> {
+        self.call("DoGet", request, async |core, caller, ticket| {
+            let question = command::question_of_ticket(&ticket).map_err(|error| status::of_malformed(&error))?;
+            match question {
+                Question::Metadata(ask) => objects::fetch(core, &caller, ask).await,
+                Question::Statement(handle) => statement::fetch(core, &caller, &handle).await,
+                Question::Prepared(handle) => prepared::fetch(core, &caller, &handle).await,
+                Question::Sql(_) | Question::Substrait(_) | Question::Update(_) | Question::InTransaction => {
+                    Err(status::invalid("a ticket comes from GetFlightInfo"))
+                }
+            }
+        })
+        .await
+    }
+
     fn count<T>(&self, method: &'static str, answered: &Result<T, Status>) {
         let code = answered.as_ref().err().map_or(tonic::Code::Ok, Status::code);
         if code == tonic::Code::Unauthenticated {
@@ -118,7 +137,8 @@ fn authorize<T>(response: &mut Response<T>, token: &str) -> Result<(), Status> {
 /// How long whoever is nobody yet may take to say who it is.
 const HANDSHAKE: std::time::Duration = std::time::Duration::from_secs(10);
 
-type Answers<T> = BoxStream<'static, Result<T, Status>>;
+/// A stream of answers.
+pub(crate) type Answers<T> = BoxStream<'static, Result<T, Status>>;
 
 #[tonic::async_trait]
 impl FlightService for Service {
@@ -189,19 +209,8 @@ impl FlightService for Service {
         .await
     }
 
-    async fn do_get(&self, request: Request<Ticket>) -> Result<Response<Self::DoGetStream>, Status> {
-        self.call("DoGet", request, async |core, caller, ticket| {
-            let question = command::question_of_ticket(&ticket).map_err(|error| status::of_malformed(&error))?;
-            match question {
-                Question::Metadata(ask) => objects::fetch(core, &caller, ask).await,
-                Question::Statement(handle) => statement::fetch(core, &caller, &handle).await,
-                Question::Prepared(handle) => prepared::fetch(core, &caller, &handle).await,
-                Question::Sql(_) | Question::Substrait(_) | Question::Update(_) | Question::InTransaction => {
-                    Err(status::invalid("a ticket comes from GetFlightInfo"))
-                }
-            }
-        })
-        .await
+    async fn do_get(&self, _request: Request<Ticket>) -> Result<Response<Self::DoGetStream>, Status> {
+        Err(status::internal("DoGet is answered before it gets here"))
     }
 
     async fn do_put(&self, request: Request<Streaming<FlightData>>) -> Result<Response<Self::DoPutStream>, Status> {

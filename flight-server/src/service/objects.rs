@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use arrow_flight::{
-    FlightData, FlightDescriptor, FlightEndpoint, FlightInfo, Ticket,
+    FlightDescriptor, FlightEndpoint, FlightInfo, Ticket,
     sql::{
         CommandGetCatalogs, CommandGetDbSchemas, CommandGetTableTypes, CommandGetTables,
         metadata::{GetCatalogsBuilder, GetTablesBuilder},
@@ -23,7 +23,7 @@ use super::{Answers, Caller, Core, keys, sql_info, type_info};
 use crate::{
     metrics::StatementKind,
     status,
-    wire::{ViewTypes, command::Metadata, encoded, wire_schema},
+    wire::{IpcMessage, ViewTypes, command::Metadata, encoded, wire_schema},
 };
 
 /// The kinds of tables, as clients call them.
@@ -70,7 +70,7 @@ pub(super) fn schema(ask: &Metadata) -> SchemaRef {
 }
 
 /// The answer to `ask`.
-pub(super) async fn fetch(core: &Core, caller: &Caller, ask: Metadata) -> Result<Answers<FlightData>, Status> {
+pub(super) async fn fetch(core: &Core, caller: &Caller, ask: Metadata) -> Result<Answers<IpcMessage>, Status> {
     let turn = core.turn(caller, StatementKind::Command).await?;
     let session = caller.session()?;
     let batch = match ask {

@@ -14,7 +14,7 @@ use super::{Answers, Caller, Core, parameters, statement};
 use crate::{
     handles::Weight,
     status,
-    wire::{encoded, parameter_schema, proto::CreatePreparedStatementResult},
+    wire::{IpcMessage, encoded, parameter_schema, proto::CreatePreparedStatementResult},
 };
 
 /// A statement that was prepared under a handle.
@@ -121,11 +121,7 @@ pub(super) async fn schema(core: &Core, caller: &Caller, handle: &[u8]) -> Resul
 }
 
 /// The rows of a prepared statement, for clients that fetch without an announcement.
-pub(super) async fn fetch(
-    core: &Core,
-    caller: &Caller,
-    handle: &[u8],
-) -> Result<Answers<arrow_flight::FlightData>, Status> {
+pub(super) async fn fetch(core: &Core, caller: &Caller, handle: &[u8]) -> Result<Answers<IpcMessage>, Status> {
     let announced = announce(core, caller, handle).await?;
     statement::rows(core, caller, &announced).await
 }

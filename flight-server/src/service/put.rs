@@ -11,7 +11,7 @@ use datafusion::common::ScalarValue;
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use parking_lot::Mutex;
 use prost::{Message, bytes::Bytes};
-use sluice_engine::EngineError;
+use sluice_engine::{EngineError, held_bytes};
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
@@ -99,7 +99,7 @@ async fn collect(
     while let Some(batch) = rows.try_next().await.map_err(|error| why(&broken, &status::of(&error)))? {
         // Each value is held by itself, whatever few bytes it came in.
         let values = batch.num_rows().saturating_mul(batch.num_columns().max(1) * size_of::<ScalarValue>());
-        bytes = bytes.saturating_add(batch.get_array_memory_size().max(values));
+        bytes = bytes.saturating_add(held_bytes(&batch).max(values));
         if bytes > most {
             return Err(status::of(&EngineError::Exhausted {
                 message: format!("the parameters take more than {} MiB", most >> 20),

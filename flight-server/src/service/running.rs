@@ -6,8 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use arrow_flight::FlightData;
-use futures::{Stream, StreamExt, stream::BoxStream};
+use futures::{Stream, StreamExt, stream, stream::BoxStream};
 use sluice_engine::{EngineError, Outcome, Session};
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -18,7 +17,7 @@ use crate::{
     limits::{ByteBudget, Permit},
     metrics::{Stage, StatementKind, StatementOutcome},
     status,
-    wire::{Sending, encode},
+    wire::{IpcMessage, Messages, Sending},
 };
 
 /// A statement that may run. What it computes ends when this is dropped.
@@ -96,17 +95,20 @@ impl Core {
         cancel: &CancellationToken,
         schema: arrow::datatypes::SchemaRef,
         rows: datafusion::execution::SendableRecordBatchStream,
-    ) -> BoxStream<'static, Result<FlightData, Status>> {
+    ) -> BoxStream<'static, Result<IpcMessage, Status>> {
         let sending = Sending {
             metrics: self.metrics.clone(),
             budget: ByteBudget::new(self.limits.max_result_bytes()),
             most_message_bytes: self.limits.max_message_bytes(),
         };
-        let data = encode(schema, self.executor.stream(rows, Arc::clone(&turn.permit)), sending)
-            .take_until(Box::pin(cancel.clone().cancelled_owned()));
+        let rows = self.executor.stream(rows, Arc::clone(&turn.permit));
+        let messages = match Messages::new(rows, schema, sending) {
+            Ok(messages) => messages.take_until(Box::pin(cancel.clone().cancelled_owned())).boxed(),
+            Err(status) => stream::iter([Err(status)]).boxed(),
+        };
         let deadline = turn.deadline;
         let sent = Sent {
-            data: data.boxed(),
+            messages,
             cancel: cancel.clone(),
             metrics: self.metrics.clone(),
             started: Instant::now(),
@@ -145,7 +147,7 @@ pub(super) fn affected(outcome: &Outcome) -> i64 {
 
 /// Rows on their way, with the turn that they hold.
 struct Sent {
-    data: BoxStream<'static, Result<FlightData, Status>>,
+    messages: BoxStream<'static, Result<IpcMessage, Status>>,
     cancel: CancellationToken,
     metrics: crate::metrics::Metrics,
     started: Instant,
@@ -154,13 +156,13 @@ struct Sent {
 }
 
 impl Stream for Sent {
-    type Item = Result<FlightData, Status>;
+    type Item = Result<IpcMessage, Status>;
 
     fn poll_next(mut self: Pin<&mut Self>, ctx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         if self.outcome.is_some() {
             return Poll::Ready(None);
         }
-        let polled = self.data.as_mut().poll_next(ctx);
+        let polled = self.messages.as_mut().poll_next(ctx);
         match &polled {
             Poll::Ready(Some(Err(status))) => self.outcome = Some(outcome(status)),
             Poll::Ready(None) if self.cancel.is_cancelled() => {

@@ -30,7 +30,7 @@ use super::{Answers, Caller, Core, objects, operation::Operation, prepared};
 use crate::{
     metrics::{self, Stage},
     status,
-    wire::{command::Question, encoded, wire_schema},
+    wire::{IpcMessage, command::Question, encoded, wire_schema},
 };
 
 /// A statement that was announced under a handle.
@@ -109,21 +109,13 @@ pub(super) async fn schema(core: &Core, caller: &Caller, question: Question) -> 
 }
 
 /// The rows of an announced statement.
-pub(super) async fn fetch(
-    core: &Core,
-    caller: &Caller,
-    handle: &[u8],
-) -> Result<Answers<arrow_flight::FlightData>, Status> {
+pub(super) async fn fetch(core: &Core, caller: &Caller, handle: &[u8]) -> Result<Answers<IpcMessage>, Status> {
     let announced = core.statements.get(caller.owner(), handle).ok_or_else(status::unknown_handle)?;
     rows(core, caller, &announced).await
 }
 
 /// The rows of an announced statement.
-pub(super) async fn rows(
-    core: &Core,
-    caller: &Caller,
-    announced: &Announced,
-) -> Result<Answers<arrow_flight::FlightData>, Status> {
+pub(super) async fn rows(core: &Core, caller: &Caller, announced: &Announced) -> Result<Answers<IpcMessage>, Status> {
     if announced.cancel.is_cancelled() {
         return Err(status::cancelled());
     }

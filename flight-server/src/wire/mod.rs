@@ -2,12 +2,14 @@
 
 pub mod command;
 mod ipc;
+mod message;
 mod metadata;
 pub mod proto;
 mod schema;
 mod stream;
 mod upload;
 
+pub(crate) use message::{IpcMessage, Pieces};
 pub(crate) use schema::{ViewTypes, encoded, parameter_schema, wire_schema};
-pub(crate) use stream::{Sending, encode};
+pub(crate) use stream::{Messages, Sending};
 pub(crate) use upload::{Upload, schema_of};

@@ -67,8 +67,7 @@ fn sent_type(data_type: &DataType, views: ViewTypes) -> DataType {
         DataType::Utf8View if views == ViewTypes::Plain => DataType::Utf8,
         DataType::BinaryView if views == ViewTypes::Plain => DataType::Binary,
         DataType::List(item) => DataType::List(field(item)),
-        // The encoder announces large lists as lists, so that is what they are sent as.
-        DataType::LargeList(item) | DataType::LargeListView(item) => DataType::List(field(item)),
+        DataType::LargeList(item) | DataType::LargeListView(item) => DataType::LargeList(field(item)),
         DataType::FixedSizeList(item, length) => DataType::FixedSizeList(field(item), *length),
         DataType::ListView(item) => DataType::List(field(item)),
         DataType::Struct(fields) => DataType::Struct(fields.iter().map(field).collect::<Fields>()),

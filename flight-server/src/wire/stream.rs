@@ -1,22 +1,23 @@
-//! Rows as Flight data.
+//! Answers as messages: in the columns that were announced, in sizes that clients take, and within what may be sent.
 
-use std::sync::Arc;
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
 
 use arrow::{
     array::{ArrayRef, RecordBatch, RecordBatchOptions},
     compute::cast,
     datatypes::SchemaRef,
-};
-use arrow_flight::{
-    FlightData,
-    encode::{DictionaryHandling, FlightDataEncoderBuilder},
-    error::FlightError,
+    error::ArrowError,
 };
 use datafusion::error::DataFusionError;
-use futures::{Stream, StreamExt, TryStreamExt, stream::BoxStream};
-use sluice_engine::EngineError;
+use futures::{Stream, StreamExt};
+use sluice_engine::{EngineError, exact};
 use tonic::Status;
 
+use super::message::{Encoder, IpcMessage};
 use crate::{limits::ByteBudget, metrics::Metrics, status};
 
 /// How large a message of rows becomes, in bytes, before it is split: half of what the smallest client takes.
@@ -30,40 +31,85 @@ pub(crate) struct Sending {
     pub(crate) most_message_bytes: usize,
 }
 
-/// `rows` as Flight data in columns of `schema`, which were announced. Each batch is made when the client reads on.
-pub(crate) fn encode(
+/// The messages of an answer. Each is made when the client reads on.
+pub(crate) struct Messages<S> {
+    rows: S,
     schema: SchemaRef,
-    rows: impl Stream<Item = Result<RecordBatch, DataFusionError>> + Send + 'static,
-    mut sending: Sending,
-) -> BoxStream<'static, Result<FlightData, Status>> {
-    let announced = Arc::clone(&schema);
-    let metrics = sending.metrics.clone();
-    let rows = rows.map(move |batch| {
-        let batch = batch.map_err(|error| status::of(&EngineError::from_stream(error)))?;
-        let batch = conform(&batch, &announced)?;
-        metrics.sent(batch.num_rows() as u64, 0);
-        Ok::<_, Status>(batch)
-    });
-    FlightDataEncoderBuilder::new()
-        .with_schema(schema)
-        .with_max_flight_data_size(MESSAGE_BYTES)
-        .with_dictionary_handling(DictionaryHandling::Hydrate)
-        .build(rows.map_err(|status| FlightError::Tonic(Box::new(status))))
-        .map(move |data| {
-            let data = data.map_err(of_flight)?;
-            let bytes = data.data_body.len() + data.data_header.len();
-            if bytes > sending.most_message_bytes {
-                return Err(status::too_large_to_send(sending.most_message_bytes));
-            }
-            sending.budget.spend(bytes as u64).map_err(|over| status::of_budget(&over))?;
-            sending.metrics.sent(0, bytes as u64);
-            Ok(data)
-        })
-        .boxed()
+    encoder: Encoder,
+    /// The message that goes before all rows.
+    first: Option<IpcMessage>,
+    /// Rows that are to be sent, the next ones last.
+    waiting: Vec<RecordBatch>,
+    sending: Sending,
 }
 
-/// `batch` in the columns of `schema`. The types differ where a plan's and its execution's do, and where the wire has
-/// a plainer one.
+impl<S> Messages<S> {
+    /// `rows` in columns of `schema`, which were announced.
+    pub(crate) fn new(rows: S, schema: SchemaRef, sending: Sending) -> Result<Self, Status> {
+        let (encoder, first) = Encoder::new(&schema).map_err(|error| unsendable(&error))?;
+        Ok(Self { rows, schema, encoder, first: Some(first), waiting: Vec::new(), sending })
+    }
+
+    /// The message of the next rows that wait, or of the first of them where all are too many for one.
+    fn message(&mut self, rows: &RecordBatch) -> Result<Option<IpcMessage>, Status> {
+        let rows = conform(rows, &self.schema)?;
+        if rows.num_rows() == 0 {
+            return Ok(None);
+        }
+        let message = self.encoder.encode(&rows).map_err(|error| unsendable(&error))?;
+        let pieces = message.len().div_ceil(MESSAGE_BYTES).min(rows.num_rows());
+        if pieces > 1 {
+            let length = rows.num_rows().div_ceil(pieces);
+            for start in (0..rows.num_rows()).step_by(length).rev() {
+                // A slice still points to all that the whole does, and what it points to is sent with it.
+                let slice = rows.slice(start, length.min(rows.num_rows() - start));
+                self.waiting.push(exact(&slice).map_err(|error| unsendable(&error))?);
+            }
+            return Ok(None);
+        }
+        self.sending.metrics.sent(rows.num_rows() as u64, 0);
+        self.spend(message).map(Some)
+    }
+
+    fn spend(&mut self, message: IpcMessage) -> Result<IpcMessage, Status> {
+        let (bytes, most) = (message.len(), self.sending.most_message_bytes);
+        if bytes > most {
+            return Err(status::too_large_to_send(most));
+        }
+        self.sending.budget.spend(bytes as u64).map_err(|over| status::of_budget(&over))?;
+        self.sending.metrics.sent(0, bytes as u64);
+        Ok(message)
+    }
+}
+
+impl<S> Stream for Messages<S>
+where
+    S: Stream<Item = Result<RecordBatch, DataFusionError>> + Unpin,
+{
+    type Item = Result<IpcMessage, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, ctx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(self.spend(first)));
+        }
+        loop {
+            if let Some(rows) = self.waiting.pop() {
+                if let Some(message) = self.message(&rows).transpose() {
+                    return Poll::Ready(Some(message));
+                }
+                continue;
+            }
+            match ready!(self.rows.poll_next_unpin(ctx)) {
+                Some(Ok(rows)) => self.waiting.push(rows),
+                Some(Err(error)) => return Poll::Ready(Some(Err(status::of(&EngineError::from_stream(error))))),
+                None => return Poll::Ready(None),
+            }
+        }
+    }
+}
+
+/// `batch` in the columns of `schema`. The types differ where a plan's and its execution's do, and where the wire has a
+/// plainer one.
 fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, Status> {
     if batch.num_columns() != schema.fields().len() {
         return Err(status::changed_since());
@@ -79,16 +125,6 @@ fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, Statu
     RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options).map_err(|_| status::changed_since())
 }
 
-fn of_flight(error: FlightError) -> Status {
-    match error {
-        FlightError::Tonic(status) => *status,
-        FlightError::ExternalError(inner) => match inner.downcast::<DataFusionError>() {
-            Ok(error) => status::of(&EngineError::from_stream(*error)),
-            Err(_) => Status::internal("the rows cannot be sent"),
-        },
-        FlightError::Arrow(_)
-        | FlightError::NotYetImplemented(_)
-        | FlightError::ProtocolError(_)
-        | FlightError::DecodeError(_) => Status::internal("the rows cannot be sent"),
-    }
+fn unsendable(_error: &ArrowError) -> Status {
+    status::internal("the rows cannot be sent")
 }

@@ -134,8 +134,21 @@ impl Visitor for PassedOver {
             TableFactor::Derived { lateral: _, subquery: _, alias: _, sample } => {
                 first([(sample.is_some(), "TABLESAMPLE")])
             }
-            // The planner refuses every sort that it does not know.
-            _ => ControlFlow::Continue(()),
+            TableFactor::Function { lateral: _, name: _, args: _, with_ordinality, alias: _ }
+            | TableFactor::UNNEST { alias: _, array_exprs: _, with_offset: _, with_offset_alias: _, with_ordinality } => {
+                first([(*with_ordinality, "WITH ORDINALITY")])
+            }
+            // What is within is visited by itself.
+            TableFactor::NestedJoin { table_with_joins: _, alias: _ } => ControlFlow::Continue(()),
+            // The planner refuses these as they are.
+            TableFactor::TableFunction { .. }
+            | TableFactor::JsonTable { .. }
+            | TableFactor::OpenJsonTable { .. }
+            | TableFactor::Pivot { .. }
+            | TableFactor::Unpivot { .. }
+            | TableFactor::MatchRecognize { .. }
+            | TableFactor::XmlTable { .. }
+            | TableFactor::SemanticView { .. } => ControlFlow::Continue(()),
         }
     }
 }

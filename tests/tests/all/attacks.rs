@@ -1,6 +1,9 @@
 //! Ways to get at what one may not see. Each was tried, and each must stay closed.
 
-use crate::support::{ADMIN, TestHome};
+use crate::{
+    process::Home,
+    support::{ADMIN, TestHome},
+};
 
 /// Every statement here would show something of `race`, or read what is not in the catalog.
 #[tokio::test(flavor = "multi_thread")]
@@ -188,5 +191,31 @@ async fn a_clause_that_would_be_passed_over_is_refused_by_name() {
     ] {
         let error = home.run("rae", text).await.unwrap_err().to_string();
         assert!(error.contains(clause), "{text}: {error}");
+    }
+}
+
+/// An Arrow stream is written from buffers, and kernels leave in them what a row or a null hides.
+#[test]
+fn an_arrow_stream_holds_what_is_answered_and_nothing_else() {
+    let home = Home::new();
+    home.write("words.csv", "n,word\n1,a text for everybody\n2,a text for nobody\n");
+    home.ok(&[
+        "sql",
+        "-c",
+        "CREATE SCHEMA open; CREATE EXTERNAL TABLE open.words STORED AS CSV LOCATION 'words.csv'; \
+         SET TAG ON COLUMNS open.words (n public, word public)",
+    ]);
+    for word in ["word", "arrow_cast(word, 'Utf8View')", "arrow_cast(word, 'Dictionary(Int32, Utf8)')"] {
+        for text in [
+            format!("SELECT {word} FROM open.words WHERE n = 1"),
+            format!("SELECT CASE WHEN n = 1 THEN {word} END FROM open.words"),
+            format!("SELECT [CASE WHEN n = 1 THEN {word} END] FROM open.words"),
+            format!("SELECT nullif({word}, concat('a text for ', 'nobody')) AS word FROM open.words"),
+        ] {
+            let written = home.output(&["--format", "arrow", "sql", "-c", &text]);
+            let written = String::from_utf8_lossy(&written.stdout).into_owned();
+            assert!(written.contains("for everybody"), "{text}: {written}");
+            assert!(!written.contains("for nobody"), "{text}: {written}");
+        }
     }
 }

@@ -13,6 +13,7 @@ mod half_open;
 mod handles;
 mod hostile_rows;
 mod invisible;
+mod leftovers;
 mod logins;
 mod oversized;
 mod raw;
