@@ -6,9 +6,9 @@
 use std::sync::Arc;
 
 use arrow::{
-    array::Int64Array,
-    compute::{cast, kernels::length::length},
-    datatypes::{DataType, FieldRef},
+    array::{Array, ArrayRef, AsArray, Int64Array, UInt64Array},
+    compute::{cast, kernels::length::length, take},
+    datatypes::{DataType, FieldRef, IntervalMonthDayNano, IntervalMonthDayNanoType, IntervalUnit, TimeUnit},
 };
 use datafusion::{
     common::cast::as_int64_array,
@@ -22,7 +22,7 @@ use crate::EngineError;
 
 /// How much a function may make of one batch of rows, in bytes.
 const MOST_BYTES: i64 = 256 << 20;
-/// What an element of a list is reckoned at, in bytes.
+/// What an element of a list is reckoned at, in bytes, where nothing else is known.
 const ELEMENT: i64 = 8;
 /// What a character is reckoned at, in bytes.
 const CHARACTER: i64 = 4;
@@ -34,9 +34,11 @@ enum Growth {
     Repeats,
     /// As many characters as the second says.
     Pads,
-    /// As many elements as the second says.
-    Elements,
-    /// As many elements as lie between the first and the second, or below the only one.
+    /// The first as an element, as often as the second says.
+    Copies,
+    /// As many elements as the second says, the new ones like the third.
+    Resizes,
+    /// As many elements as lie between the first and the second, or below the only one, in steps of the third.
     Range,
 }
 
@@ -45,7 +47,8 @@ pub(crate) fn bounded(function: &Arc<ScalarUDF>) -> Arc<ScalarUDF> {
     let growth = match function.name() {
         "repeat" => Growth::Repeats,
         "lpad" | "rpad" => Growth::Pads,
-        "array_repeat" | "array_resize" => Growth::Elements,
+        "array_repeat" => Growth::Copies,
+        "array_resize" => Growth::Resizes,
         "range" | "generate_series" => Growth::Range,
         _ => return Arc::clone(function),
     };
@@ -109,7 +112,6 @@ impl Growth {
         let constant = arguments.args.iter().all(|value| matches!(value, ColumnarValue::Scalar(_)));
         let rows = if constant { 1 } else { arguments.number_rows };
         let array = |index: usize| arguments.args.get(index).map(|value| value.to_array(rows)).transpose();
-        // What is no number makes nothing, or is refused by the function itself.
         let number = |index: usize| -> Result<Option<Int64Array>> {
             let Some(array) = array(index)? else { return Ok(None) };
             match cast(&array, &DataType::Int64) {
@@ -124,7 +126,24 @@ impl Growth {
                 sum(as_int64_array(&lengths)?, &times, |length, times| length.saturating_mul(times.max(0)))
             }
             Self::Pads => number(1)?.map_or(0, |lengths| total(&lengths, CHARACTER)),
-            Self::Elements => number(1)?.map_or(0, |counts| total(&counts, ELEMENT)),
+            Self::Copies | Self::Resizes => {
+                let element = array(if self == Self::Copies { 0 } else { 2 })?;
+                match (number(1)?, element) {
+                    (Some(counts), Some(element)) => {
+                        let each = sizes(&element)?;
+                        sum(&counts, &each, |count, each| count.max(0).saturating_mul(each))
+                    }
+                    (Some(counts), None) => total(&counts, ELEMENT),
+                    // What is no number is refused by the function itself.
+                    (None, _) => 0,
+                }
+            }
+            Self::Range if arguments.args.first().is_some_and(|start| start.data_type().is_temporal()) => {
+                match (array(0)?, array(1)?, array(2)?) {
+                    (Some(starts), Some(stops), Some(steps)) => moments_between(&starts, &stops, &steps)?,
+                    _ => 0,
+                }
+            }
             Self::Range => match (number(0)?, number(1)?) {
                 (Some(stops), None) => total(&stops, ELEMENT),
                 (Some(starts), Some(stops)) => {
@@ -144,6 +163,47 @@ impl Growth {
             },
         })
     }
+}
+
+/// How large each value is as an element of a list, in bytes.
+fn sizes(values: &ArrayRef) -> Result<Int64Array> {
+    let data_type = values.data_type();
+    if data_type.is_nested() {
+        // Taken out by itself, a value shares nothing with its neighbours.
+        let one = |row: usize| take(values, &UInt64Array::from(vec![row as u64]), None);
+        let bytes = (0..values.len()).map(|row| Ok(one(row)?.get_buffer_memory_size().try_into().unwrap_or(i64::MAX)));
+        return Ok(Int64Array::from(bytes.collect::<Result<Vec<i64>>>()?));
+    }
+    if data_type.is_string() || data_type.is_binary() {
+        let lengths = cast(&length(values)?, &DataType::Int64)?;
+        let bytes = as_int64_array(&lengths)?.iter().map(|length| length.unwrap_or(0).saturating_add(ELEMENT));
+        return Ok(bytes.collect::<Vec<_>>().into());
+    }
+    let width = data_type.primitive_width().and_then(|width| i64::try_from(width).ok());
+    Ok(Int64Array::from_value(width.unwrap_or(ELEMENT).max(ELEMENT), values.len()))
+}
+
+/// How large the moments between `starts` and `stops` are, `steps` apart, in bytes.
+fn moments_between(starts: &ArrayRef, stops: &ArrayRef, steps: &ArrayRef) -> Result<i64> {
+    const DAY_NS: i128 = 86_400_000_000_000;
+    let seconds = |moments: &ArrayRef| -> Result<Int64Array> {
+        let moments = cast(&cast(moments, &DataType::Timestamp(TimeUnit::Second, None))?, &DataType::Int64)?;
+        Ok(as_int64_array(&moments)?.clone())
+    };
+    let step_ns = |step: IntervalMonthDayNano| -> i128 {
+        // A month is at least so long.
+        i128::from(step.months) * 28 * DAY_NS + i128::from(step.days) * DAY_NS + i128::from(step.nanoseconds)
+    };
+    let steps = cast(steps, &DataType::Interval(IntervalUnit::MonthDayNano))?;
+    let (starts, stops) = (seconds(starts)?, seconds(stops)?);
+    let counts =
+        starts.iter().zip(&stops).zip(steps.as_primitive::<IntervalMonthDayNanoType>()).map(|((start, stop), step)| {
+            let step = step.map(step_ns).filter(|step| *step != 0)?;
+            let between = i128::from(stop?) - i128::from(start?) + step.signum();
+            // In the other direction there are none.
+            Some(i64::try_from((between * 1_000_000_000 / step).max(0)).unwrap_or(i64::MAX))
+        });
+    Ok(total(&counts.collect(), ELEMENT))
 }
 
 fn total(counts: &Int64Array, each: i64) -> i64 {

@@ -1,4 +1,4 @@
-//! Rows without anything that is not a value of theirs.
+//! Rows without anything that is not a value of theirs, in pieces of a size.
 //!
 //! The buffers of an array may hold more than its values: kernels lay a new validity over old values, views point into
 //! texts of rows that were filtered out or of which only a part was taken, slices lie in longer buffers. Buffers are handed
@@ -9,18 +9,35 @@ use std::sync::Arc;
 
 use arrow::{
     array::{
-        Array, ArrayRef, AsArray, FixedSizeListArray, GenericListArray, MapArray, MutableArrayData, OffsetSizeTrait,
-        RecordBatch, RecordBatchOptions, StructArray, make_array,
+        Array, ArrayRef, AsArray, FixedSizeListArray, GenericListArray, MutableArrayData, OffsetSizeTrait, RecordBatch,
+        RecordBatchOptions, StructArray, make_array,
     },
     compute::cast,
-    datatypes::{DataType, FieldRef},
+    datatypes::{ArrowNativeType, DataType, FieldRef},
     error::ArrowError,
 };
 use arrow_select::dictionary::garbage_collect_any_dictionary;
 
-/// `rows` in buffers that hold their values and zeros. Shares what it can.
+/// How large rows become, in bytes, before they are cut into pieces: values that many rows share are written out for each.
+const PIECE_BYTES: usize = 64 << 20;
+
+/// `rows` in pieces of some size, each as [`exact`] makes it when it is asked for.
+pub(crate) fn exact_pieces(rows: RecordBatch) -> impl Iterator<Item = Result<RecordBatch, ArrowError>> {
+    let mut waiting = vec![rows];
+    std::iter::from_fn(move || {
+        let mut rows = waiting.pop()?;
+        while rows.num_rows() > 1 && expanded_bytes(&rows) > PIECE_BYTES {
+            let half = rows.num_rows() / 2;
+            waiting.push(rows.slice(half, rows.num_rows() - half));
+            rows = rows.slice(0, half);
+        }
+        Some(exact(&rows))
+    })
+}
+
+/// `rows` in buffers of which an IPC writer writes their values and zeros. Shares what it can.
 ///
-/// Values of a fixed width, offsets and texts may lie in longer buffers: no IPC writer goes beyond them.
+/// Values of a fixed width, offsets and texts may lie in longer buffers: no writer goes beyond them.
 ///
 /// # Errors
 /// A column of a union, whose parts cannot be told from what they hide; rows whose parts do not fit together.
@@ -67,10 +84,9 @@ fn values(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
         DataType::BinaryView => Ok(Arc::new(without_nulls(array)?.as_binary_view().gc())),
         DataType::List(_) => list::<i32>(array),
         DataType::LargeList(_) => list::<i64>(array),
-        DataType::FixedSizeList(_, 0) => Ok(Arc::clone(array)),
         DataType::FixedSizeList(..) => {
             let (item, length, items, nulls) = without_nulls(array)?.as_fixed_size_list().clone().into_parts();
-            Ok(Arc::new(FixedSizeListArray::try_new(item, length, values(&items)?, nulls)?))
+            Ok(Arc::new(FixedSizeListArray::try_new_with_length(item, length, values(&items)?, nulls, array.len())?))
         }
         DataType::Struct(_) => {
             let (fields, columns, nulls) = without_nulls(array)?.as_struct().clone().into_parts();
@@ -78,15 +94,21 @@ fn values(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
             Ok(Arc::new(StructArray::try_new_with_length(fields, columns, nulls, array.len())?))
         }
         DataType::Map(..) => {
-            let (field, offsets, entries, nulls, sorted) = copied(array)?.as_map().clone().into_parts();
-            let entries = values(&(Arc::new(entries) as ArrayRef))?;
-            Ok(Arc::new(MapArray::try_new(field, offsets, entries.as_struct().clone(), nulls, sorted)?))
+            let array = copied(array)?;
+            let entries = values(&(Arc::new(array.as_map().entries().clone()) as ArrayRef))?;
+            // A map is made more strictly than it is read, and this one is there already.
+            let builder = array.to_data().into_builder().child_data(vec![entries.to_data()]);
+            Ok(make_array(builder.build()?))
         }
         DataType::Dictionary(..) => {
             // A key behind a null tells a value as well as the value does.
-            let array = garbage_collect_any_dictionary(without_nulls(array)?.as_any_dictionary())?;
-            let array = array.as_any_dictionary();
-            Ok(array.with_values(values(array.values())?))
+            let dictionary = array.as_any_dictionary();
+            let keys = without_nulls(&dictionary.keys().slice(0, array.len()))?.to_data();
+            let builder = keys.into_builder().data_type(array.data_type().clone());
+            let dictionary = make_array(builder.child_data(vec![dictionary.values().to_data()]).build()?);
+            let used = garbage_collect_any_dictionary(dictionary.as_any_dictionary())?;
+            let used = used.as_any_dictionary();
+            Ok(used.with_values(values(used.values())?))
         }
         DataType::ListView(item) => through(array, &DataType::List(FieldRef::clone(item))),
         DataType::LargeListView(item) => through(array, &DataType::LargeList(FieldRef::clone(item))),
@@ -104,7 +126,50 @@ fn list<O: OffsetSizeTrait>(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
 
 /// `array` made anew from what it is in a plainer type.
 fn through(array: &ArrayRef, plainer: &DataType) -> Result<ArrayRef, ArrowError> {
-    cast(&values(&cast(array, plainer)?)?, array.data_type())
+    let exact = cast(&values(&cast(array, plainer)?)?, array.data_type())?;
+    // The cast back names and annotates the inner fields its own way.
+    Ok(make_array(exact.to_data().into_builder().data_type(array.data_type().clone()).build()?))
+}
+
+/// How large `rows` are, in bytes, once values that stand for several rows are written out for each.
+pub fn expanded_bytes(rows: &RecordBatch) -> usize {
+    rows.columns().iter().fold(0_usize, |sum, column| sum.saturating_add(expanded(column)))
+}
+
+fn expanded(array: &dyn Array) -> usize {
+    match array.data_type() {
+        DataType::Utf8View => array.as_string_view().lengths().map(|length| length as usize).sum(),
+        DataType::BinaryView => array.as_binary_view().lengths().map(|length| length as usize).sum(),
+        DataType::Dictionary(..) => {
+            let dictionary = array.as_any_dictionary();
+            let values = dictionary.values();
+            let largest = (0..values.len()).map(|index| expanded(&values.slice(index, 1))).max().unwrap_or(0);
+            largest.saturating_mul(dictionary.keys().len())
+        }
+        DataType::RunEndEncoded(..) | DataType::ListView(_) | DataType::LargeListView(_) => {
+            // Runs and views may repeat one value for all rows.
+            array.get_array_memory_size().saturating_mul(array.len().max(1))
+        }
+        DataType::List(_) => expanded_items(array.as_list::<i32>()),
+        DataType::LargeList(_) => expanded_items(array.as_list::<i64>()),
+        DataType::FixedSizeList(..) => expanded(array.as_fixed_size_list().values()),
+        DataType::Map(..) => {
+            let map = array.as_map();
+            let (first, last) = (map.offsets().first(), map.offsets().last());
+            let range = first.zip(last).map_or((0, 0), |(first, last)| (first.as_usize(), last.as_usize()));
+            expanded(&map.entries().slice(range.0, range.1 - range.0))
+        }
+        DataType::Struct(_) => {
+            array.as_struct().columns().iter().fold(0, |sum, column| usize::saturating_add(sum, expanded(column)))
+        }
+        _ => array.to_data().get_slice_memory_size().unwrap_or_else(|_| array.get_array_memory_size()),
+    }
+}
+
+fn expanded_items<O: OffsetSizeTrait>(lists: &GenericListArray<O>) -> usize {
+    let (first, last) = (lists.offsets().first(), lists.offsets().last());
+    let (first, last) = first.zip(last).map_or((0, 0), |(first, last)| (first.as_usize(), last.as_usize()));
+    expanded(&lists.values().slice(first, last - first)).saturating_add(size_of::<O>() * lists.len())
 }
 
 /// `array` with zeros behind its nulls.
@@ -136,7 +201,7 @@ fn copied(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
 mod tests {
     use arrow::{
         array::{BooleanArray, Int64Array, ListArray, StringArray, StringViewArray, new_null_array},
-        buffer::{NullBuffer, OffsetBuffer, ScalarBuffer},
+        buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer},
         datatypes::{Field, Int32Type},
         ipc::writer::StreamEncoder,
     };
@@ -275,5 +340,80 @@ mod tests {
                 assert_eq!(&values(&array).unwrap(), &array);
             }
         }
+    }
+
+    #[test]
+    fn lists_without_items_lose_what_their_items_point_to() {
+        let dictionary = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+        for data_type in [DataType::Utf8View, dictionary] {
+            let items = as_type(&texts(), &data_type).slice(0, 0);
+            let item = Arc::new(Field::new_list_field(data_type, true));
+            let array: ArrayRef = Arc::new(FixedSizeListArray::try_new_with_length(item, 0, items, None, 2).unwrap());
+            for array in [pair(Arc::clone(&array)), array] {
+                assert!(holds(&array, HIDDEN), "{} hides nothing", array.data_type());
+                let exact = values(&array).unwrap();
+                assert_eq!(&exact, &array);
+                assert!(!holds(&exact, HIDDEN) && !holds(&exact, SHOWN), "{}", array.data_type());
+            }
+        }
+    }
+
+    #[test]
+    fn dictionaries_of_more_values_than_keys_are_cut() {
+        let many: ArrayRef = Arc::new(StringArray::from_iter_values((0..200).map(|n| format!("{HIDDEN} {n}"))));
+        let keys = arrow::array::Int8Array::from(vec![Some(3), None]);
+        let array: ArrayRef = Arc::new(arrow::array::DictionaryArray::new(keys, many));
+        let exact = values(&array).unwrap();
+        assert_eq!(&exact, &array);
+        assert!(holds(&exact, &format!("{HIDDEN} 3")) && !holds(&exact, &format!("{HIDDEN} 4")));
+    }
+
+    #[test]
+    fn runs_and_list_views_keep_their_type_and_values() {
+        let item = Arc::new(Field::new("item", DataType::Int64, false));
+        let numbers: ArrayRef = Arc::new(Int64Array::from(vec![1, 1, 2]));
+        let runs = DataType::RunEndEncoded(
+            Arc::new(Field::new("run_ends", DataType::Int32, false)),
+            Arc::new(Field::new("values", DataType::Int64, true)),
+        );
+        let lists: ArrayRef =
+            Arc::new(ListArray::new(item.clone(), OffsetBuffer::from_lengths([1, 2]), numbers.clone(), None));
+        for array in [as_type(&numbers, &runs), as_type(&lists, &DataType::ListView(item))] {
+            let exact = values(&array).unwrap();
+            assert_eq!(exact.data_type(), array.data_type());
+            assert_eq!(&exact, &array);
+        }
+    }
+
+    #[test]
+    fn values_that_rows_share_are_written_out_piece_by_piece() {
+        let text = "x".repeat(10 << 20);
+        let mut builder = arrow::array::StringViewBuilder::new();
+        let block = builder.append_block(Buffer::from(text.as_bytes()));
+        for _ in 0..100 {
+            builder.try_append_view(block, 0, u32::try_from(text.len()).unwrap()).unwrap();
+        }
+        let rows = RecordBatch::try_from_iter([("c", Arc::new(builder.finish()) as ArrayRef)]).unwrap();
+        assert_eq!(expanded_bytes(&rows), 100 * text.len());
+        let mut count = 0;
+        for piece in exact_pieces(rows) {
+            let piece = piece.unwrap();
+            count += piece.num_rows();
+            assert!(piece.get_array_memory_size() <= PIECE_BYTES + (1 << 20), "{}", piece.get_array_memory_size());
+        }
+        assert_eq!(count, 100);
+    }
+
+    #[test]
+    fn repeated_values_count_each_time() {
+        let long = "x".repeat(1000);
+        let dictionary = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+        let values: ArrayRef = Arc::new(StringArray::from(vec![long.as_str(); 5000]));
+        assert!(expanded(&as_type(&values, &dictionary)) >= 5_000_000);
+        let views = StringViewArray::from_iter_values(std::iter::repeat_n(long.as_str(), 100));
+        assert!(expanded(&views) >= 100_000);
+        assert!(expanded(&Int64Array::from(vec![1, 2, 3])) < 1000);
+        let lists = list(texts());
+        assert!(expanded(&lists.slice(0, 1)) < expanded(&lists));
     }
 }

@@ -27,7 +27,7 @@ use crate::{
     audit::Audited,
     held_bytes,
     load::Loaded,
-    stored_tags::{column_metadata, new_columns},
+    stored_tags::{column_metadata, new_columns, own_unclassified},
     temporary::Temporary,
     write::{location, managed, visible_schema},
 };
@@ -137,10 +137,19 @@ impl Session {
             let labels = unclassified(&ingest.schema);
             let mode = WriteMode::Overwrite { expected_version };
             let write = written(name, &location, &ingest.schema, mode, rows).await?;
+            // From the commit on and until the tags of the former rows are gone, the new ones stand under both.
+            let change = Change { by: &self.subject().principal.name, why: Some(text) };
+            let known = table.columns.iter().filter(|column| ingest.schema.column_with_name(&column.name).is_some());
+            let both: Vec<_> = known
+                .map(|column| (Arc::clone(&column.name), vec![own_unclassified(&table.name, &column.name)]))
+                .collect();
+            if let Err(error) = self.engine().catalog().add_propagated(&table.id, &both, &[], &change).await {
+                let _ = write.abort().await;
+                return Err(error.into());
+            }
             let count = commit(self, name, write, &labels, Some(&table)).await?;
             // Tags that came with the former rows go with them; those set by hand stay.
             let columns = new_columns(&labels, &ingest.schema);
-            let change = Change { by: &self.subject().principal.name, why: Some(text) };
             self.engine().catalog().replace_propagated(&table.id, &columns, &[], &change).await?;
             count
         } else {

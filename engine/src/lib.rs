@@ -10,7 +10,8 @@
 //! - Every statement leaves a record in the audit log before its first row is handed out.
 //! - Tags are never weaker than the data that they stand on: a table's tags grow before a write becomes visible, and
 //!   shrink after it.
-//! - The buffers of an answer hold its values and zeros: nothing of a row, a text or a value that it does not show.
+//! - Of an answer's buffers IPC writers write its values and zeros: nothing of a row, a text or a value that it does not
+//!   show. Buffers in memory may be longer.
 //! - No error holds a value from the data, and neither an error nor the audit log a password or a token.
 //!
 //! # Non-guarantees
@@ -66,7 +67,7 @@ pub use bearer::BearerToken;
 pub use credentials::TokenHolder;
 pub use describe::{Described, Description, StatementKind};
 pub use error::EngineError;
-pub use exact::exact;
+pub use exact::{exact, expanded_bytes};
 pub use guarded::{guarded, silence};
 pub use home::{Home, Settings};
 pub use ingest::{Ingest, IngestMode};

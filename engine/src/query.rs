@@ -13,7 +13,7 @@ use arrow::{
     error::ArrowError,
 };
 use datafusion::{error::DataFusionError, logical_expr::LogicalPlan, physical_plan::stream::RecordBatchStreamAdapter};
-use futures::{StreamExt, stream};
+use futures::{StreamExt, TryStreamExt, stream};
 use sluice_model::{ErrorClass, TableName};
 use sluice_planner::{
     AuthorizedPlan, Destination, authorize,
@@ -30,7 +30,7 @@ use crate::{
     answer::{Cell, answer},
     audit::Audited,
     describe::MadeOf,
-    exact,
+    exact::exact_pieces,
     load::Loaded,
     redact::redact,
 };
@@ -83,14 +83,16 @@ pub(crate) async fn run(
     let plain = Arc::clone(&schema);
     let counted = Arc::new(AtomicU64::new(0));
     let counting = Arc::clone(&counted);
-    let rows = rows.map(move |batch| {
+    let rows = rows.map(move |batch| -> Result<_, DataFusionError> {
         let batch = batch.map_err(|error| DataFusionError::External(Box::new(translate(error, &tables))))?;
         counting.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         let batch = RecordBatch::try_new_with_options(Arc::clone(&plain), batch.columns().to_vec(), &options)
             .map_err(|error| DataFusionError::External(Box::new(EngineError::Bug(error.to_string()))))?;
-        exact(&batch).map_err(|error| DataFusionError::External(Box::new(unanswerable(error))))
+        let pieces = exact_pieces(batch);
+        Ok(stream::iter(pieces.map(|rows| rows.map_err(|e| DataFusionError::External(Box::new(unanswerable(e)))))))
     });
+    let rows = rows.try_flatten();
     // Once the last row is out, the record learns how many there were.
     let catalog = session.engine().catalog().clone();
     let finish = stream::once(async move {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use sluice_catalog::{NewColumn, StoredTag, TableSnapshot, stored_column_metadata};
-use sluice_model::{Origin, TableName};
+use sluice_model::{Flow, Origin, TableName, Tag, TagSource};
 use sluice_planner::StoredLabels;
 
 use crate::{EngineError, Session, load::Loaded};
@@ -37,7 +37,17 @@ pub(crate) fn column_metadata(
 }
 
 fn by_hand(tags: &[StoredTag]) -> Vec<StoredTag> {
-    tags.iter().filter(|tag| tag.source == sluice_model::TagSource::Set).cloned().collect()
+    tags.iter().filter(|tag| tag.source == TagSource::Set).cloned().collect()
+}
+
+/// That nobody has classified `column`, in words.
+pub(crate) fn own_unclassified(table: &TableName, column: &Arc<str>) -> StoredTag {
+    StoredTag {
+        tag: Tag::unclassified(),
+        flow: Flow::Direct,
+        source: TagSource::Propagated,
+        origin: Origin::column(table, Arc::clone(column)),
+    }
 }
 
 /// The columns of a written table, for the catalog.
@@ -65,11 +75,11 @@ pub(crate) fn gained(labels: &StoredLabels, before: Option<&TableSnapshot>) -> V
         })
     };
     for (column, tags) in &labels.columns {
-        for tag in tags.iter().filter(|tag| tag.tag != sluice_model::Tag::public() && !had(Some(column), tag)) {
+        for tag in tags.iter().filter(|tag| tag.tag != Tag::public() && !had(Some(column), tag)) {
             gained.push(format!("{column}: {}", tag.tag));
         }
     }
-    for tag in labels.rows.iter().filter(|tag| tag.tag != sluice_model::Tag::public() && !had(None, tag)) {
+    for tag in labels.rows.iter().filter(|tag| tag.tag != Tag::public() && !had(None, tag)) {
         gained.push(format!("(rows): {}", tag.tag));
     }
     gained.sort();

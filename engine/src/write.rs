@@ -28,7 +28,7 @@ use crate::{
     audit::Audited,
     load::{Loaded, Outside},
     sink::{Pending, write_files},
-    stored_tags::{column_metadata, new_columns},
+    stored_tags::{column_metadata, new_columns, own_unclassified},
 };
 
 pub(crate) async fn run(
@@ -397,7 +397,7 @@ impl<'a> Job<'a> {
         let record = self.record().await?;
         let location = location(table)?;
         let pending = self.files(&table.name, &location, mode).await?;
-        if let Err(error) = self.grow_tags(table, labels).await {
+        if let Err(error) = self.grow_tags(table, labels, replaces).await {
             let _ = pending.write.abort().await;
             return Err(error);
         }
@@ -417,18 +417,21 @@ impl<'a> Job<'a> {
             let schema = Arc::clone(&table.arrow_schema);
             self.settle_tags(table, labels, &schema).await?;
         } else {
-            self.grow_tags(table, labels).await?;
+            self.grow_tags(table, labels, false).await?;
         }
         self.session.engine().catalog().record_lineage(&table.id, &self.edges(), self.text).await?;
         Ok(())
     }
 
-    async fn grow_tags(&self, table: &TableSnapshot, labels: &StoredLabels) -> Result<(), EngineError> {
-        let known: Vec<_> = labels
-            .columns
-            .iter()
-            .filter(|(name, tags)| !tags.is_empty() && table.columns.iter().any(|column| column.name == *name))
-            .cloned()
+    async fn grow_tags(&self, table: &TableSnapshot, labels: &StoredLabels, replaces: bool) -> Result<(), EngineError> {
+        let known = labels.columns.iter().filter(|(name, _)| table.columns.iter().any(|column| column.name == *name));
+        let known: Vec<_> = known
+            .filter_map(|(name, tags)| match tags.as_slice() {
+                // New rows without tags are unclassified, whatever the former ones were.
+                [] if replaces => Some((Arc::clone(name), vec![own_unclassified(&table.name, name)])),
+                [] => None,
+                tags => Some((Arc::clone(name), tags.to_vec())),
+            })
             .collect();
         let change = self.change_note();
         Ok(self.session.engine().catalog().add_propagated(&table.id, &known, &labels.rows, &change).await?)

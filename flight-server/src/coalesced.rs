@@ -8,7 +8,7 @@
 //! it lies in the buffer shows in its address, and then the buffer is kept instead.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     io::{self, IoSlice},
     pin::Pin,
     sync::{Arc, Weak},
@@ -31,23 +31,35 @@ const SLICES: usize = 128;
 
 /// The buffers whose parts go through a connection. Clones are the same.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Lent(Arc<Mutex<Vec<Weak<Buffer>>>>);
+pub(crate) struct Lent(Arc<Mutex<Buffers>>);
+
+/// Buffers by their addresses. Of two at one address the later one is known, and parts of the other are copied.
+#[derive(Debug, Default)]
+struct Buffers {
+    by_address: BTreeMap<usize, Weak<Buffer>>,
+    /// How many there may be before those that are gone are forgotten.
+    most: usize,
+}
 
 impl Lent {
     /// The bytes of `buffer`, which the connection's socket knows again.
     pub(crate) fn lend(&self, buffer: Buffer) -> Bytes {
         let buffer = Arc::new(buffer);
         let mut lent = self.0.lock();
-        lent.retain(|lent| lent.strong_count() > 0);
-        lent.push(Arc::downgrade(&buffer));
+        if lent.by_address.len() >= lent.most {
+            lent.by_address.retain(|_, buffer| buffer.strong_count() > 0);
+            lent.most = 2 * lent.by_address.len().max(8);
+        }
+        lent.by_address.insert(buffer.as_ptr().addr(), Arc::downgrade(&buffer));
         Bytes::from_owner(Owner(buffer))
     }
 
     /// The buffer that `slice` lies in.
     fn owner(&self, slice: &[u8]) -> Option<Bytes> {
         let lent = self.0.lock();
-        let mut owners = lent.iter().filter_map(Weak::upgrade);
-        owners.find(|buffer| lies_in(slice, buffer)).map(|buffer| Bytes::from_owner(Owner(buffer)))
+        let (_, buffer) = lent.by_address.range(..=slice.as_ptr().addr()).next_back()?;
+        let buffer = buffer.upgrade().filter(|buffer| lies_in(slice, buffer))?;
+        Some(Bytes::from_owner(Owner(buffer)))
     }
 }
 
@@ -226,6 +238,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Coalesced<S> {
         ctx: &mut Context<'_>,
         bytes: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        let length: usize = bytes.iter().map(|slice| slice.len()).sum();
+        if self.waiting.length == 0 && length < LARGE {
+            // Whoever goes away after it, as TLS does after an alert, does not flush.
+            return Pin::new(&mut self.socket).poll_write_vectored(ctx, bytes);
+        }
         if self.waiting.is_full() {
             ready!(self.poll_drain(ctx))?;
         }
@@ -385,7 +402,10 @@ mod tests {
         assert_eq!(lent.owner(&[1; 10]), None);
         drop(bytes);
         let other = lent.lend(Buffer::from(vec![2_u8; 100]));
-        assert_eq!(lent.0.lock().len(), 1, "what is gone is forgotten");
         assert_eq!(lent.owner(&other), Some(other.clone()));
+        for _ in 0..1000 {
+            lent.lend(Buffer::from(vec![3_u8; 100]));
+        }
+        assert!(lent.0.lock().by_address.len() <= 16, "what is gone is forgotten");
     }
 }

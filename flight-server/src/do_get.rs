@@ -14,7 +14,10 @@ use arrow_flight::{Ticket, flight_service_server::FlightServiceServer};
 use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture};
 use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
 use http_body::Frame;
-use tonic::{Request, Status, Streaming, body::Body, metadata::MetadataMap, server::NamedService};
+use tonic::{
+    Request, Status, Streaming, body::Body, metadata::MetadataMap, server::NamedService,
+    transport::server::TlsConnectInfo,
+};
 use tonic_prost::ProstDecoder;
 use tower::Service as Tower;
 
@@ -47,11 +50,18 @@ impl Flight {
 
     async fn do_get(self, request: http::Request<Body>) -> Result<http::Response<Body>, Status> {
         let (parts, body) = request.into_parts();
+        if parts.headers.get("grpc-encoding").is_some_and(|encoding| encoding != "identity") {
+            return Err(Status::unimplemented("compressed messages are not taken"));
+        }
         let decoder = ProstDecoder::<Ticket>::default();
         let mut tickets = Streaming::new_request(decoder, body, None, Some(self.most_message_bytes));
         let ticket = tickets.try_next().await?.ok_or_else(|| Status::internal("Missing request message."))?;
-        // Behind TLS what is lent is encrypted first, so nobody would know it again.
-        let lent = parts.extensions.get::<OtherEnd>().map(|other_end| other_end.lent.clone()).unwrap_or_default();
+        // The call begins when the client has said all.
+        tickets.trailers().await?;
+        // With TLS it is the encrypted bytes that get to the socket.
+        let encrypted = parts.extensions.get::<TlsConnectInfo<OtherEnd>>().is_some();
+        let other_end = parts.extensions.get::<OtherEnd>().filter(|_| !encrypted);
+        let lent = other_end.map(|other_end| other_end.lent.clone()).unwrap_or_default();
         let request = Request::from_parts(MetadataMap::from_headers(parts.headers), parts.extensions, ticket);
         let (metadata, messages, extensions) = self.service.rows(request).await?.into_parts();
         let mut response = http::Response::new(Body::new(Answer::new(messages, lent)));

@@ -74,7 +74,8 @@ impl Catalog {
     }
 
     /// Adds propagated tags. Called before the data that they belong to is committed, so that a crash between the
-    /// two leaves a column with a tag too many, never with one too few.
+    /// two leaves a column with a tag too many, never with one too few. A column that had none was unclassified by that
+    /// alone, and stays so in words.
     ///
     /// # Errors
     /// [`CatalogError::TableDropped`], [`CatalogError::TagMissing`].
@@ -88,7 +89,13 @@ impl Catalog {
         let (mut edit, row, name) = self.edit_table(id).await?;
         let arriving = tag_rows::places(columns.iter().map(|(column, tags)| (column, tags.as_slice())), rows);
         let old = read_tags(&mut *edit, row.key, &name).await?;
-        let new = old.union(&arriving).cloned().collect();
+        let mut new: TagSet = old.union(&arriving).cloned().collect();
+        for (column, _) in columns.iter().filter(|(_, tags)| !tags.is_empty()) {
+            let place = Some(Arc::clone(column));
+            if !old.iter().any(|(on, _)| *on == place) {
+                new.insert((place, own_unclassified(&name, column)));
+            }
+        }
         finish(edit, row.key, id, &name, &old, &new, change).await
     }
 
@@ -161,6 +168,16 @@ async fn finish(
 ) -> Result<()> {
     tag_rows::replace(&mut edit, &Tagged { key, id, name }, old, new, change).await?;
     edit.commit().await
+}
+
+/// That nobody has classified `column`, in words.
+fn own_unclassified(table: &TableName, column: &Arc<str>) -> StoredTag {
+    StoredTag {
+        tag: Tag::unclassified(),
+        flow: Flow::Direct,
+        source: TagSource::Propagated,
+        origin: Origin::column(table, Arc::clone(column)),
+    }
 }
 
 /// Whether `stored` says that rows came into the column before anybody had classified it.

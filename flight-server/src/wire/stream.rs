@@ -38,7 +38,7 @@ pub(crate) struct Messages<S> {
     encoder: Encoder,
     /// The message that goes before all rows.
     first: Option<IpcMessage>,
-    /// Rows that are to be sent, the next ones last.
+    /// Parts of rows that were too many for one message, the next ones last.
     waiting: Vec<RecordBatch>,
     sending: Sending,
 }
@@ -50,20 +50,17 @@ impl<S> Messages<S> {
         Ok(Self { rows, schema, encoder, first: Some(first), waiting: Vec::new(), sending })
     }
 
-    /// The message of the next rows that wait, or of the first of them where all are too many for one.
+    /// `rows` as one message; none where there are none, or where they are too many for one and wait in parts.
     fn message(&mut self, rows: &RecordBatch) -> Result<Option<IpcMessage>, Status> {
-        let rows = conform(rows, &self.schema)?;
         if rows.num_rows() == 0 {
             return Ok(None);
         }
-        let message = self.encoder.encode(&rows).map_err(|error| unsendable(&error))?;
+        let message = self.encoder.encode(rows).map_err(|error| unsendable(&error))?;
         let pieces = message.len().div_ceil(MESSAGE_BYTES).min(rows.num_rows());
         if pieces > 1 {
             let length = rows.num_rows().div_ceil(pieces);
             for start in (0..rows.num_rows()).step_by(length).rev() {
-                // A slice still points to all that the whole does, and what it points to is sent with it.
-                let slice = rows.slice(start, length.min(rows.num_rows() - start));
-                self.waiting.push(exact(&slice).map_err(|error| unsendable(&error))?);
+                self.waiting.push(rows.slice(start, length.min(rows.num_rows() - start)));
             }
             return Ok(None);
         }
@@ -93,16 +90,18 @@ where
             return Poll::Ready(Some(self.spend(first)));
         }
         loop {
-            if let Some(rows) = self.waiting.pop() {
-                if let Some(message) = self.message(&rows).transpose() {
-                    return Poll::Ready(Some(message));
+            let rows = if let Some(part) = self.waiting.pop() {
+                // A part still points to all that the whole does, and what it points to would be sent with it.
+                exact(&part).map_err(|error| unsendable(&error))
+            } else {
+                match ready!(self.rows.poll_next_unpin(ctx)) {
+                    Some(Ok(rows)) => conform(&rows, &self.schema),
+                    Some(Err(error)) => Err(status::of(&EngineError::from_stream(error))),
+                    None => return Poll::Ready(None),
                 }
-                continue;
-            }
-            match ready!(self.rows.poll_next_unpin(ctx)) {
-                Some(Ok(rows)) => self.waiting.push(rows),
-                Some(Err(error)) => return Poll::Ready(Some(Err(status::of(&EngineError::from_stream(error))))),
-                None => return Poll::Ready(None),
+            };
+            if let Some(message) = rows.and_then(|rows| self.message(&rows)).transpose() {
+                return Poll::Ready(Some(message));
             }
         }
     }
@@ -121,8 +120,12 @@ fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, Statu
         cast(column, field.data_type()).map_err(|_| status::changed_since())
     });
     let columns = columns.collect::<Result<Vec<_>, _>>()?;
+    let changed = columns.iter().zip(batch.columns()).any(|(new, old)| new.data_type() != old.data_type());
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options).map_err(|_| status::changed_since())
+    let rows = RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
+        .map_err(|_| status::changed_since())?;
+    // Another type may bring the neighbours of a value along, which the former did not.
+    if changed { exact(&rows).map_err(|error| unsendable(&error)) } else { Ok(rows) }
 }
 
 fn unsendable(_error: &ArrowError) -> Status {

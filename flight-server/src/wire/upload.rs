@@ -6,14 +6,11 @@ use std::{
     task::{Context, Poll},
 };
 
-use arrow::{
-    array::{Array, AsArray, RecordBatch, make_array},
-    datatypes::{DataType, Schema},
-};
+use arrow::{array::RecordBatch, datatypes::Schema};
 use arrow_flight::{FlightData, decode::FlightRecordBatchStream, error::FlightError};
 use futures::{Stream, StreamExt, TryStreamExt, stream::BoxStream};
 use parking_lot::Mutex;
-use sluice_engine::{EngineError, guarded};
+use sluice_engine::{EngineError, expanded_bytes, guarded};
 use tonic::Status;
 
 use super::ipc;
@@ -99,59 +96,5 @@ fn too_large(most: usize) -> EngineError {
     EngineError::Exhausted {
         message: format!("a batch of rows takes more than {} MiB once it is written out", most >> 20),
         hint: Some("send fewer rows at a time".to_owned()),
-    }
-}
-
-/// How large a batch is once values that stand for several rows are written out for each.
-fn expanded_bytes(batch: &RecordBatch) -> usize {
-    batch.columns().iter().fold(0_usize, |sum, column| sum.saturating_add(expanded(column)))
-}
-
-fn expanded(array: &dyn Array) -> usize {
-    match array.data_type() {
-        DataType::Utf8View => array.as_string_view().lengths().map(|length| length as usize).sum(),
-        DataType::BinaryView => array.as_binary_view().lengths().map(|length| length as usize).sum(),
-        DataType::Dictionary(..) => {
-            let dictionary = array.as_any_dictionary();
-            let values = dictionary.values();
-            let largest = (0..values.len()).map(|index| expanded(&values.slice(index, 1))).max().unwrap_or(0);
-            largest.saturating_mul(dictionary.keys().len())
-        }
-        DataType::RunEndEncoded(..) | DataType::ListView(_) | DataType::LargeListView(_) => {
-            // Runs and views may repeat one value for all rows.
-            array.get_array_memory_size().saturating_mul(array.len().max(1))
-        }
-        _ => {
-            let data = array.to_data();
-            let own: usize = data.buffers().iter().map(arrow::buffer::Buffer::len).sum();
-            let own = if data.child_data().is_empty() { data.get_slice_memory_size().unwrap_or(own) } else { own };
-            data.child_data().iter().fold(own, |sum, child| sum.saturating_add(expanded(&make_array(child.clone()))))
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use arrow::{
-        array::{ArrayRef, DictionaryArray, Int32Array, StringArray, StringViewArray},
-        datatypes::Int32Type,
-    };
-
-    use super::*;
-
-    fn bytes(column: ArrayRef) -> usize {
-        expanded_bytes(&RecordBatch::try_from_iter([("c", column)]).unwrap())
-    }
-
-    #[test]
-    fn repeated_values_count_each_time() {
-        let long = "x".repeat(1000);
-        let keys = Int32Array::from(vec![0; 5000]);
-        let values: ArrayRef = Arc::new(StringArray::from(vec![long.as_str()]));
-        let dictionary = DictionaryArray::<Int32Type>::try_new(keys, values).unwrap();
-        assert!(bytes(Arc::new(dictionary)) >= 5_000_000);
-        let views = StringViewArray::from_iter_values(std::iter::repeat_n(long.as_str(), 100));
-        assert!(bytes(Arc::new(views)) >= 100_000);
-        assert!(bytes(Arc::new(Int32Array::from(vec![1, 2, 3]))) < 1000);
     }
 }

@@ -231,10 +231,18 @@ fn a_short_text_does_not_take_all_memory() {
         "SELECT cardinality(range(10000000000))",
         "SELECT cardinality(range(-5000000000000000000, 5000000000000000000))",
         "SELECT cardinality(generate_series(10000000000, 0, -1))",
+        "SELECT cardinality(array_repeat(range(0, 30000), 30000))",
+        "SELECT cardinality(array_repeat(repeat('x', 30000), 30000))",
+        "SELECT cardinality(array_resize([''], 30000, repeat('x', 30000)))",
+        "SELECT cardinality(range(TIMESTAMP '2000-01-01', TIMESTAMP '2020-01-01', INTERVAL '1 microsecond'))",
+        "SELECT cardinality(generate_series(TIMESTAMP '2020-01-01', TIMESTAMP '2000-01-01', INTERVAL '-1 second'))",
     ] {
         let said = home.fails(1, &["sql", "-c", text]);
         assert!(said.contains("would make more than 256 MiB at once"), "{text}: {said}");
     }
     let few = "SELECT length(repeat('ab', 3)), lpad('x', 3, 'y'), cardinality(range(0, 10, 3)), array_repeat(1, 2)";
     assert!(home.ok(&["--format", "csv", "sql", "-c", few]).contains("6,yyx,4"));
+    let few = "SELECT cardinality(range(DATE '2000-01-01', DATE '2020-01-01', INTERVAL '1 month')), \
+               cardinality(array_repeat([1, 2], 3)), cardinality(array_resize(['a'], 4, 'b'))";
+    assert!(home.ok(&["--format", "csv", "sql", "-c", few]).contains("240,6,4"));
 }

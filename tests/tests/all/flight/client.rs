@@ -185,6 +185,15 @@ pub(super) fn ingest(schema: &str, table: &str, append: bool) -> sql::CommandSta
     }
 }
 
+/// The rows of a table that exists give way to what is put.
+pub(super) fn replacement(schema: &str, table: &str) -> sql::CommandStatementIngest {
+    let options = sql::TableDefinitionOptions {
+        if_not_exist: sql::TableNotExistOption::Create as i32,
+        if_exists: sql::TableExistsOption::Replace as i32,
+    };
+    sql::CommandStatementIngest { table_definition_options: Some(options), ..ingest(schema, table, false) }
+}
+
 pub(super) fn ticket_of(info: &FlightInfo) -> Ticket {
     info.endpoint[0].ticket.clone().unwrap()
 }

@@ -17,6 +17,7 @@ mod leftovers;
 mod logins;
 mod oversized;
 mod raw;
+mod replaced;
 mod revoked;
 mod schemas;
 mod server;

@@ -45,17 +45,16 @@ fn rows() {
     let mut served = Served::start("");
     let ana = runtime.block_on(served.client("ana"));
     let prepared = runtime.block_on(ana.prepare("SELECT n FROM open.numbers WHERE n = ?")).unwrap();
-    let puts: Vec<Vec<FlightData>> = columns()
-        .into_iter()
-        .flat_map(|(column, data_type)| {
-            let schema = Schema::new(vec![Field::new("n", data_type, true)]);
-            let batch = RecordBatch::try_new(Arc::new(schema.clone()), vec![column]).unwrap();
-            [
-                rows_of(&prepared_query(&prepared), &schema, std::slice::from_ref(&batch)),
-                rows_of(&ingest("lab", "fuzzed", true), &schema, &[batch]),
-            ]
-        })
-        .collect();
+    let mut puts: Vec<Vec<FlightData>> = Vec::new();
+    for (index, (column, data_type)) in columns().into_iter().enumerate() {
+        let schema = Schema::new(vec![Field::new("n", data_type, true)]);
+        let batch = RecordBatch::try_new(Arc::new(schema.clone()), vec![column]).unwrap();
+        puts.push(rows_of(&prepared_query(&prepared), &schema, std::slice::from_ref(&batch)));
+        // What is sent whole arrives, so what is mutated is looked at.
+        let command = ingest("temp", &format!("fuzzed_{index}"), false);
+        runtime.block_on(ana.put_rows(&command, &schema, std::slice::from_ref(&batch))).unwrap();
+        puts.push(rows_of(&ingest("temp", &format!("fuzzed_{index}"), true), &schema, &[batch]));
+    }
     let puts = (prop::sample::select(puts), any::<prop::sample::Index>(), any::<bool>()).prop_flat_map(
         |(messages, which, header)| {
             let which = which.index(messages.len());
