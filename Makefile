@@ -1,6 +1,6 @@
 # make demo    the main job on bundled real data, from nothing
 # make test    the tests, from nothing
-# make lint    formatting, clippy, documentation, licences
+# make lint    formatting, clippy, documentation
 # make slow-test    the tests that take long
 # make clients the tests with real Flight SQL clients alone; part of the tests
 # make fuzz    ten minutes of everything that the server decodes: make fuzz FUZZ_SECONDS=60
@@ -26,6 +26,7 @@ demo:
 test:
 	cargo build --locked --workspace --bins
 	cargo test --locked --workspace --no-fail-fast -- $(addprefix --skip ,$(SLOW))
+	python/check
 	tests/clients/run
 
 slow-test:

@@ -186,23 +186,25 @@ fn sizes(values: &ArrayRef) -> Result<Int64Array> {
 /// How large the moments between `starts` and `stops` are, `steps` apart, in bytes.
 fn moments_between(starts: &ArrayRef, stops: &ArrayRef, steps: &ArrayRef) -> Result<i64> {
     const DAY_NS: i128 = 86_400_000_000_000;
-    let seconds = |moments: &ArrayRef| -> Result<Int64Array> {
-        let moments = cast(&cast(moments, &DataType::Timestamp(TimeUnit::Second, None))?, &DataType::Int64)?;
-        Ok(as_int64_array(&moments)?.clone())
+    let ns = |moments: &ArrayRef| -> Result<Vec<Option<i128>>> {
+        let unit = |unit| cast(&cast(moments, &DataType::Timestamp(unit, None))?, &DataType::Int64);
+        let (exact, seconds) = (unit(TimeUnit::Nanosecond)?, unit(TimeUnit::Second)?);
+        // Nanoseconds reach from 1677 to 2262; before and after that seconds must do.
+        let both = as_int64_array(&exact)?.iter().zip(as_int64_array(&seconds)?);
+        Ok(both.map(|(ns, s)| ns.map(i128::from).or_else(|| s.map(|s| i128::from(s) * 1_000_000_000))).collect())
     };
     let step_ns = |step: IntervalMonthDayNano| -> i128 {
         // A month is at least so long.
         i128::from(step.months) * 28 * DAY_NS + i128::from(step.days) * DAY_NS + i128::from(step.nanoseconds)
     };
     let steps = cast(steps, &DataType::Interval(IntervalUnit::MonthDayNano))?;
-    let (starts, stops) = (seconds(starts)?, seconds(stops)?);
-    let counts =
-        starts.iter().zip(&stops).zip(steps.as_primitive::<IntervalMonthDayNanoType>()).map(|((start, stop), step)| {
-            let step = step.map(step_ns).filter(|step| *step != 0)?;
-            let between = i128::from(stop?) - i128::from(start?) + step.signum();
-            // In the other direction there are none.
-            Some(i64::try_from((between * 1_000_000_000 / step).max(0)).unwrap_or(i64::MAX))
-        });
+    let (starts, stops) = (ns(starts)?, ns(stops)?);
+    let steps = steps.as_primitive::<IntervalMonthDayNanoType>();
+    let counts = starts.into_iter().zip(stops).zip(steps).map(|((start, stop), step)| {
+        let step = step.map(step_ns).filter(|step| *step != 0)?;
+        // In the other direction there are none.
+        Some(i64::try_from(((stop? - start?) / step + 1).max(0)).unwrap_or(i64::MAX))
+    });
     Ok(total(&counts.collect(), ELEMENT))
 }
 

@@ -76,6 +76,7 @@ impl Session {
     ///
     /// # Errors
     /// [`EngineError`] if the catalog or the files of a table that the caller may see cannot be read.
+    #[tracing::instrument(name = "load", level = "info", skip_all)]
     pub(crate) async fn load(
         &self,
         relations: &[TableRef],

@@ -24,6 +24,7 @@ use sluice_planner::{
 };
 use sluice_policy::Decisions;
 use sqlparser::ast;
+use tracing::info_span;
 
 use crate::{
     Described, Description, EngineError, Outcome, ResultLabels, Session, StatementKind,
@@ -201,16 +202,17 @@ pub(crate) fn plan(
     let mut times = PlanningTimes::default();
     let started = Instant::now();
     let mut decisions = Decisions::new(&loaded.authorizer, &loaded.subject);
-    let bound = source.bind(&surroundings, &mut decisions)?;
+    let bound = info_span!("bind").in_scope(|| source.bind(&surroundings, &mut decisions))?;
     times.bind = started.elapsed();
     let started = Instant::now();
-    let labeled = label::label(bound)?;
+    let labeled = info_span!("label").in_scope(|| label::label(bound))?;
     times.label = started.elapsed();
     let started = Instant::now();
-    let decided = authorize(labeled, Destination::Principal, &surroundings, &mut decisions)?;
+    let decided = info_span!("authorize")
+        .in_scope(|| authorize(labeled, Destination::Principal, &surroundings, &mut decisions))?;
     times.authorize = started.elapsed();
     let started = Instant::now();
-    let plan = enforce(decided);
+    let plan = info_span!("enforce").in_scope(|| enforce(decided));
     times.enforce = started.elapsed();
     Ok((plan, times))
 }

@@ -285,6 +285,7 @@ impl Session {
     }
 
     /// Starts an authorized plan.
+    #[tracing::instrument(name = "execute", level = "info", skip_all)]
     pub(crate) async fn execute(
         &self,
         plan: &AuthorizedPlan,
@@ -333,6 +334,7 @@ impl Session {
     ///
     /// # Errors
     /// [`EngineError::Plan`] with the place that is not understood.
+    #[tracing::instrument(name = "parse", level = "info", skip_all)]
     pub fn parse(&self, text: &str) -> Result<Vec<Parsed>, EngineError> {
         Ok(parse_among(text, &self.names())?)
     }

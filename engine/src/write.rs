@@ -21,6 +21,7 @@ use sluice_planner::{
     parse::{CreateTable, Parsed, TableRef, Write},
 };
 use sluice_policy::{Decisions, SchemaResource};
+use tracing::info_span;
 use url::Url;
 
 use crate::{
@@ -248,11 +249,13 @@ pub(crate) fn plan_in(
 ) -> Result<Planned, EngineError> {
     let surroundings = loaded.surroundings(outside);
     let mut decisions = Decisions::new(&loaded.authorizer, &loaded.subject);
-    let bound = bind(&surroundings, &mut decisions)?;
+    let bound = info_span!("bind").in_scope(|| bind(&surroundings, &mut decisions))?;
     let started = Instant::now();
     let lineage = lineage(&bound)?;
-    let labeled = label::label(bound)?;
-    let plan = enforce(authorize(labeled, destination, &surroundings, &mut decisions)?);
+    let labeled = info_span!("label").in_scope(|| label::label(bound))?;
+    let decided =
+        info_span!("authorize").in_scope(|| authorize(labeled, destination, &surroundings, &mut decisions))?;
+    let plan = info_span!("enforce").in_scope(|| enforce(decided));
     Ok(Planned { plan, lineage, analysis: started.elapsed() })
 }
 

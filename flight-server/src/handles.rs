@@ -18,6 +18,9 @@ use crate::{
     sessions::SessionId,
 };
 
+/// How long a statement that was announced, or prepared, is kept unused.
+pub(crate) const LIFETIME: Duration = Duration::from_secs(30 * 60);
+
 /// How many handles one session may hold at a time; the one that was used longest ago goes first.
 const MOST_PER_SESSION: usize = 512;
 

@@ -16,8 +16,8 @@
 //!
 //! # Non-guarantees
 //!
-//! - A statement that is cancelled, or whose time is up, is answered at once and ends at its plan's next pause, which a
-//!   nested-loop join may put off; until then it keeps its place.
+//! - A statement that is cancelled, or whose time is up, is answered at once and ends at its plan's next pause; until then it
+//!   keeps its place.
 //! - There are no transactions of several statements: each statement is one of its own.
 //! - Handles and sessions are this process's: they do not survive it, and another process does not know them.
 //!

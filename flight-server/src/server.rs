@@ -11,7 +11,7 @@ use crate::{
     Listen, ServerError, certificates, connections,
     do_get::Flight,
     executor::Executor,
-    handles::{Handles, Ledger},
+    handles::{self, Handles, Ledger},
     identity::Identities,
     limits::{Limiter, Sweeper},
     metrics::{self, Metrics},
@@ -29,8 +29,6 @@ const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from
 const HEADER_BYTES: u32 = 64 << 10;
 /// How many calls one connection may have open at a time.
 const STREAMS_PER_CONNECTION: u32 = 256;
-/// How long a statement that was announced, or prepared, is kept unused.
-const HANDLE_LIFETIME: Duration = Duration::from_secs(30 * 60);
 
 /// A server that listens and does not answer yet.
 pub struct Server {
@@ -65,8 +63,8 @@ impl Server {
         let core = Core {
             identities: Identities::new(engine.clone(), options.identity)?,
             sessions: Sessions::new(engine.clone(), &options.limits, metrics.clone()),
-            statements: Handles::new(HANDLE_LIFETIME, metrics.clone()),
-            prepared: Handles::new(HANDLE_LIFETIME, metrics.clone()),
+            statements: Handles::new(handles::LIFETIME, metrics.clone()),
+            prepared: Handles::new(handles::LIFETIME, metrics.clone()),
             ledger: Ledger::default(),
             executor: Executor::start(options.limits.max_statements.get())
                 .map_err(|error| ServerError::Transport(error.into()))?,

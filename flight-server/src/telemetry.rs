@@ -1,7 +1,7 @@
 //! What the server tells about its own doings: lines for whoever runs it, spans for a collector.
 //!
 //! Lines go to stderr where `RUST_LOG` asks for them. Spans go by OTLP to a collector where one is named: `rpc` and, within
-//! it, `identify`, `parse`, `load`, `bind`, `label`, `authorize`, `enforce`, `execute` and `stream`.
+//! it, `identify`, `queue`, `parse`, `load`, `bind`, `label`, `authorize`, `enforce`, `execute` and `stream`.
 //!
 //! # Guarantees
 //! A collector is not a party to the governance: only spans of Sluice's own crates leave, never events, and no span of

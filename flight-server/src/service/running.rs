@@ -113,6 +113,7 @@ impl Core {
             metrics: self.metrics.clone(),
             started: Instant::now(),
             outcome: None,
+            span: tracing::info_span!("stream"),
             turn,
         };
         self.sweeper.watch(sent, deadline).boxed()
@@ -152,6 +153,7 @@ struct Sent {
     metrics: crate::metrics::Metrics,
     started: Instant,
     outcome: Option<StatementOutcome>,
+    span: tracing::Span,
     turn: Turn,
 }
 
@@ -162,7 +164,8 @@ impl Stream for Sent {
         if self.outcome.is_some() {
             return Poll::Ready(None);
         }
-        let polled = self.messages.as_mut().poll_next(ctx);
+        let span = self.span.clone();
+        let polled = span.in_scope(|| self.messages.as_mut().poll_next(ctx));
         match &polled {
             Poll::Ready(Some(Err(status))) => self.outcome = Some(outcome(status)),
             Poll::Ready(None) if self.cancel.is_cancelled() => {

@@ -11,7 +11,8 @@ use arrow_flight::sql::{
 };
 use tonic::Status;
 
-use crate::status;
+use super::statement;
+use crate::{handles, status};
 
 /// Words that SQL of this server has and the standard has not.
 const KEYWORDS: &[&str] = &[
@@ -128,7 +129,8 @@ fn server(builder: &mut SqlInfoDataBuilder, read_only: bool) {
     builder.append(SqlInfo::FlightSqlServerCancel, true);
     builder.append(SqlInfo::FlightSqlServerBulkIngestion, !read_only);
     builder.append(SqlInfo::FlightSqlServerIngestTransactionsSupported, false);
-    builder.append(SqlInfo::FlightSqlServerStatementTimeout, 0_i32);
+    let kept_ms = i32::try_from(handles::LIFETIME.as_millis()).unwrap_or(i32::MAX);
+    builder.append(SqlInfo::FlightSqlServerStatementTimeout, kept_ms);
     builder.append(SqlInfo::FlightSqlServerTransactionTimeout, 0_i32);
 }
 
@@ -212,7 +214,6 @@ fn limits(builder: &mut SqlInfoDataBuilder) {
         SqlInfo::SqlMaxProcedureNameLength,
         SqlInfo::SqlMaxCatalogNameLength,
         SqlInfo::SqlMaxRowSize,
-        SqlInfo::SqlMaxStatementLength,
         SqlInfo::SqlMaxStatements,
         SqlInfo::SqlMaxTableNameLength,
         SqlInfo::SqlMaxTablesInSelect,
@@ -220,6 +221,7 @@ fn limits(builder: &mut SqlInfoDataBuilder) {
     ] {
         builder.append(code, 0_i64);
     }
+    builder.append(SqlInfo::SqlMaxStatementLength, i64::try_from(statement::MOST_TEXT).unwrap_or(i64::MAX));
     builder.append(SqlInfo::SqlMaxRowSizeIncludesBlobs, true);
 }
 

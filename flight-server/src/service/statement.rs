@@ -149,7 +149,7 @@ pub(super) async fn rows(core: &Core, caller: &Caller, announced: &Announced) ->
 }
 
 /// How long the text of a statement may be, in bytes.
-const MOST_TEXT: usize = 256 << 10;
+pub(super) const MOST_TEXT: usize = 256 << 10;
 /// How large a Substrait plan may be, in bytes.
 const MOST_PLAN: usize = 4 << 20;
 

@@ -111,6 +111,7 @@ async fn a_password_on_every_call_leaves_no_heap_of_sessions() {
         ana.info(&statement("SELECT 1")).await.unwrap();
     }
     let sessions = served.metric("sluice_sessions").await;
-    assert!(sessions <= 280, "{sessions} sessions are open");
+    // Its own, that of the watch, and those of whoever set things up.
+    assert!(sessions <= 8, "{sessions} sessions are open");
     watch.finish(&mut served, &format!("300 calls with a password each, {sessions} sessions open")).await;
 }

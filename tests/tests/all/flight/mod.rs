@@ -23,6 +23,7 @@ mod schemas;
 mod server;
 mod slow_readers;
 mod substrait;
+mod traces;
 mod vanishing;
 mod watch;
 

@@ -58,6 +58,15 @@ impl Served {
 
     /// Starts one with `settings` in `[server]` and with `files` in its home.
     pub(super) fn start_with(settings: &str, files: &[(&str, &str)]) -> Self {
+        Self::launch(settings, files, &[])
+    }
+
+    /// Starts one that sends its spans to `collector`.
+    pub(super) fn start_traced(collector: SocketAddr) -> Self {
+        Self::launch("", &[], &["--otlp", &format!("http://{collector}")])
+    }
+
+    fn launch(settings: &str, files: &[(&str, &str)], more: &[&str]) -> Self {
         let home = Home::new();
         let numbers: String = (0..1000).map(|n| format!("{n}\n")).collect();
         home.write("numbers.csv", &format!("n\n{numbers}"));
@@ -74,6 +83,7 @@ impl Served {
 
         let mut process = home
             .command(&["serve", "--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0"])
+            .args(more)
             .env_remove("RUST_LOG")
             .env("RUST_BACKTRACE", "0")
             .stdout(Stdio::null())
