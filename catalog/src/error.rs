@@ -125,15 +125,13 @@ pub enum CatalogError {
     /// `unclassified` was to be set by hand.
     #[error("`unclassified` cannot be set: a column carries it by itself until it is given another tag")]
     UnclassifiedSet,
-    /// A tag was to be unset that arrived with the data.
-    #[error("`{tag}` on `{place}` arrived from `{origin}` and can only leave when the table is refreshed without it")]
+    /// A tag was to be unset that arrived with the data. From where is not said: who asks may not know of it.
+    #[error("`{tag}` on `{place}` arrived with the rows and can only leave when the table is refreshed without it")]
     TagPropagated {
         /// The tag.
         tag: Tag,
         /// Where it stands.
         place: Origin,
-        /// Where it came from.
-        origin: Origin,
     },
     /// A tag was to be unset where it does not stand.
     #[error("`{tag}` is not set on `{place}`")]

@@ -8,6 +8,19 @@ use sluice_planner::{AuthorizedPlan, PlanError};
 
 use crate::{EngineError, Session};
 
+/// In the detail of a record of a table that was not to be seen: whether it exists. Who asked is not told.
+const EXISTS: &str = "exists";
+
+/// Why a statement was refused, for who may know everything.
+pub(crate) fn full_reason(record: &AuditRecord) -> Option<String> {
+    let reason = record.reason.as_deref()?;
+    Some(match record.detail.get(EXISTS).and_then(Value::as_bool) {
+        Some(true) => format!("{reason}: it exists"),
+        Some(false) => format!("{reason}: it does not exist"),
+        None => reason.to_owned(),
+    })
+}
+
 /// What is written down about one statement.
 pub(crate) struct Audited {
     statement: String,
@@ -88,8 +101,7 @@ impl Session {
                     }
                     None => false,
                 };
-                let truth = if exists { "exists and is not visible" } else { "does not exist" };
-                (format!("`{name}` {truth}"), Value::Null)
+                (error.to_string(), json!({ EXISTS: exists }))
             }
             EngineError::Plan(PlanError::Denied(denials)) => {
                 let list = denials.iter().map(

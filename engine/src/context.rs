@@ -20,16 +20,27 @@ use datafusion::{
     logical_expr::LogicalPlan,
     optimizer::Analyzer,
     physical_plan::execute_stream,
+    physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner},
     prelude::SessionConfig,
 };
 use sluice_catalog::Contents;
 use sluice_planner::{
     AuthorizedPlan,
-    bind::{Functions, GovernedSource, WorkTable},
+    bind::{Functions, GovernedSource, SecurityBarrier, WorkTable},
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{EngineError, Settings, bounded::bounded, interrupt::interruptible};
+use crate::{
+    EngineError, Progress, Settings,
+    barrier::{BarrierPlanner, with_safe_conditions_across},
+    bounded::bounded,
+    interrupt::interruptible,
+    nested::with_exact_values,
+};
+
+/// Functions that answer neither their arguments nor anything computed from them: files' paths, the positions of rows
+/// that a filter leaves, and what a table's own columns are called and annotated with.
+const REVEALING: [&str; 4] = ["arrow_field", "arrow_metadata", "file_row_index", "input_file_name"];
 
 /// A DataFusion session that runs authorized plans and nothing else.
 #[derive(Debug, Clone)]
@@ -60,8 +71,11 @@ impl Context {
             .with_runtime_env(runtime)
             // No text may name a file, a URL or a function that reads one.
             .with_table_functions(Default::default());
-        for function in builder.scalar_functions().iter_mut().flatten() {
-            *function = bounded(function);
+        if let Some(functions) = builder.scalar_functions() {
+            functions.retain(|function| !REVEALING.contains(&function.name()));
+            for function in functions {
+                *function = bounded(function);
+            }
         }
         let state = builder.build();
         Ok(Self { state })
@@ -114,20 +128,26 @@ impl Context {
         }
     }
 
-    /// Starts an authorized plan. Its memory comes from `memory` where that is given; it ends when `cancelled` is.
+    /// Starts an authorized plan. Its memory comes from `memory` where that is given; it ends when `cancelled` is, and
+    /// tells `progress` what it reads.
     pub(crate) async fn execute(
         &self,
         plan: &AuthorizedPlan,
         memory: Option<&Arc<dyn MemoryPool>>,
         cancelled: &CancellationToken,
+        progress: Option<&Progress>,
     ) -> Result<(SchemaRef, SendableRecordBatchStream), DataFusionError> {
         let mut state = self.state.clone();
         // `now()` is one instant for the whole statement.
         state.mark_start_execution();
         let (plan, tables) = opened(plan.plan())?;
-        let plan = state.optimize(&plan)?;
+        let plan = with_exact_values(optimized(&state, &plan)?)?;
         verify(&plan, &tables)?;
-        let physical = interruptible(state.query_planner().create_physical_plan(&plan, &state).await?, cancelled)?;
+        let planner = DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(BarrierPlanner)]);
+        let physical = interruptible(planner.create_physical_plan(&plan, &state).await?, cancelled)?;
+        if let Some(progress) = progress {
+            progress.follow(&physical)?;
+        }
         let schema = physical.schema();
         let mut task = TaskContext::from(&state);
         if let Some(memory) = memory {
@@ -164,6 +184,18 @@ fn opened(plan: &LogicalPlan) -> Result<(LogicalPlan, Vec<Arc<dyn TableProvider>
     Ok((plan.data, tables))
 }
 
+/// The plan as it will run. Conditions that may cross a view's barrier are moved on behind it.
+fn optimized(state: &SessionState, plan: &LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
+    let mut plan = state.optimize(plan)?;
+    loop {
+        let moved = with_safe_conditions_across(plan)?;
+        if !moved.transformed {
+            return Ok(moved.data);
+        }
+        plan = state.optimize(&moved.data)?;
+    }
+}
+
 /// INVARIANT: every leaf of the plan that will run is a table that was decided about, or holds no table's rows.
 fn verify(plan: &LogicalPlan, tables: &[Arc<dyn TableProvider>]) -> Result<(), DataFusionError> {
     plan.apply_with_subqueries(|node| {
@@ -178,6 +210,7 @@ fn verify(plan: &LogicalPlan, tables: &[Arc<dyn TableProvider>]) -> Result<(), D
                     return Err(bug(format!("the optimizer put in a scan of `{}`", scan.table_name)));
                 }
             }
+            LogicalPlan::Extension(_) if SecurityBarrier::input(node).is_some() => {}
             LogicalPlan::Extension(_)
             | LogicalPlan::Statement(_)
             | LogicalPlan::Dml(_)

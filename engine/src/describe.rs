@@ -72,9 +72,9 @@ pub(crate) struct MadeOf {
     pub(crate) types: Vec<ParameterType>,
 }
 
-/// What a statement was described as, for whoever describes it again and again with other values: it holds for as long
-/// as nothing that it was made of has changed. Values change neither columns nor labels, unless the planner knows them
-/// while it tells types, and it is only told types.
+/// The description of a statement that is described again and again with other values. It holds for as long as nothing
+/// that it was made of has changed: the planner is told the types of the values, not the values, so that these change
+/// neither columns nor labels.
 #[derive(Default)]
 pub struct Description(Mutex<Option<(MadeOf, Described)>>);
 

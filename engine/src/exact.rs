@@ -47,7 +47,8 @@ pub fn exact(rows: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     RecordBatch::try_new_with_options(rows.schema(), columns, &options)
 }
 
-fn values(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+/// `array` without anything but its values.
+pub(crate) fn values(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
     match array.data_type() {
         DataType::Null => Ok(Arc::clone(array)),
         // Without nulls every byte between the ends is part of a value.

@@ -20,7 +20,7 @@ use sluice_planner::{
     bind::{self, Parameters},
     parse::{TEMPORARY, TableRef},
 };
-use sluice_policy::{Decisions, SchemaResource};
+use sluice_policy::Decisions;
 
 use crate::{
     EngineError, Session,
@@ -29,7 +29,7 @@ use crate::{
     load::Loaded,
     stored_tags::{column_metadata, new_columns, own_unclassified},
     temporary::Temporary,
-    write::{location, managed, visible_schema},
+    write::{location, managed, require_seen_or_create, visible_schema},
 };
 
 /// What happens when the table exists, or does not.
@@ -100,8 +100,8 @@ impl Session {
         let request = TableRef::Table(TableRequest { name: name.clone(), at: Default::default() });
         let loaded = self.load(&[request], &HashMap::new()).await?;
         if ingest.mode != IngestMode::Append {
-            // Before it is said that a table is there.
-            visible_schema(self, &loaded, name).await?;
+            let schema = visible_schema(self, &loaded, name).await?;
+            require_seen_or_create(self, &loaded, &schema, name)?;
         }
         let existing = match (loaded.table(name), ingest.mode) {
             (None, IngestMode::Append) => return Err(EngineError::not_visible(name)),
@@ -117,7 +117,6 @@ impl Session {
             }
         };
         let Some(table) = existing else {
-            self.require_create(&loaded, name).await?;
             let record = self.record(&Audited::allowed(text, Default::default())).await?;
             let location = self.new_location(name, &uuid::Uuid::new_v4().to_string())?;
             let labels = unclassified(&ingest.schema);
@@ -213,18 +212,6 @@ impl Session {
         }
         self.temporary().put(&name.table, schema, batches)?;
         Ok(count)
-    }
-
-    /// Whether the caller may make a table in the schema of `name`.
-    async fn require_create(&self, loaded: &Loaded, name: &TableName) -> Result<(), EngineError> {
-        let schema = visible_schema(self, loaded, name).await?;
-        let resource = SchemaResource { id: schema.id.as_str(), domain: schema.domain, approved_pipeline: false };
-        let decision = Decisions::new(&loaded.authorizer, &loaded.subject).schema(TableAction::Create, &resource);
-        let object = format!("schema {}", schema.name);
-        let (locals, parameters) = (HashMap::new(), Parameters::default());
-        let outside = self.outside(&locals, &parameters);
-        let surroundings = loaded.surroundings(&outside);
-        Ok(sluice_planner::require(&decision, object, TableAction::Create, schema.domain, &surroundings)?)
     }
 
     fn require_write(&self, loaded: &Loaded, table: &TableSnapshot, action: TableAction) -> Result<(), EngineError> {

@@ -1,8 +1,8 @@
 //! Ending statements that nobody waits for, in the middle of what they compute.
 //!
-//! Dropping the rows of a statement ends it the next time that it pauses. What stands above a join asks it for more and
-//! more rows without a pause, and a join that finds no pairs looks at all there are without one. So joins pause now and
-//! then, and before they look at the next pairs they look whether anybody still waits.
+//! Dropping the rows of a statement ends it when it pauses next. An operator above a join takes row after row from it
+//! without a pause, and a join that finds no pairs goes through all of them without one. So joins pause now and then, and
+//! before they go on with the next pairs they look whether anybody still waits.
 
 use std::{
     fmt,

@@ -35,6 +35,7 @@
 
 mod answer;
 mod audit;
+mod barrier;
 mod batch;
 mod bearer;
 mod bounded;
@@ -51,7 +52,9 @@ mod labels;
 mod load;
 mod lock;
 mod memory;
+mod nested;
 mod objects;
+mod progress;
 mod query;
 mod redact;
 mod session;
@@ -75,6 +78,7 @@ pub use labels::{LabelEntry, ResultLabels};
 pub use lock::LockGuard;
 pub use memory::{MemoryShare, held_bytes};
 pub use objects::{ObjectFilter, VisibleSchema, VisibleTable};
+pub use progress::Progress;
 pub use query::PlanningTimes;
 pub use session::{Engine, Outcome, Session, SessionOptions};
 pub use stage::{CheckedStage, Stage, StageCommit, StageDecision, StageOutcome, StageTarget};

@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    EngineError, Home, MemoryShare, TokenHolder,
+    EngineError, Home, MemoryShare, Progress, TokenHolder,
     audit::Audited,
     context::Context,
     credentials::HASHING,
@@ -75,7 +75,7 @@ pub struct SessionOptions {
     pub groups: Vec<Arc<str>>,
 }
 
-/// Somebody's session. Clones share their temporary tables and nothing else.
+/// Somebody's session. What a clone is set to from then on is its own; temporary tables are shared.
 #[derive(Clone)]
 pub struct Session {
     engine: Engine,
@@ -86,6 +86,7 @@ pub struct Session {
     temporary: Arc<Temporary>,
     memory: Option<MemoryShare>,
     cancelled: CancellationToken,
+    progress: Option<Progress>,
 }
 
 /// A time zone, with what is planned and run in it.
@@ -200,6 +201,7 @@ impl Engine {
             temporary: Arc::default(),
             memory: None,
             cancelled: CancellationToken::new(),
+            progress: None,
         })
     }
 
@@ -291,7 +293,8 @@ impl Session {
         plan: &AuthorizedPlan,
     ) -> Result<(SchemaRef, SendableRecordBatchStream), DataFusionError> {
         let memory = self.memory.as_ref().map(MemoryShare::pool);
-        self.context().execute(plan, memory, &self.cancelled).await
+        let progress = self.progress.as_ref().filter(|_| plan.metrics().reading);
+        self.context().execute(plan, memory, &self.cancelled, progress).await
     }
 
     /// Bounds the memory of its statements from here on.
@@ -303,6 +306,11 @@ impl Session {
     /// their rows are dropped, but not before they pause, which may be long.
     pub fn cancelled_by(&mut self, token: CancellationToken) {
         self.cancelled = token;
+    }
+
+    /// Tells `progress` how far its statements that write come from here on.
+    pub fn followed_by(&mut self, progress: Progress) {
+        self.progress = Some(progress);
     }
 
     /// The schema of tables that are named without one.

@@ -39,6 +39,14 @@ pub struct SubstraitQuery {
     versions: Versions,
     /// What is written down about it.
     text: Arc<str>,
+    message_bytes: usize,
+}
+
+impl SubstraitQuery {
+    /// How much memory it takes, in bytes, roughly: an expression is some bytes of a message, and some hundred of a plan.
+    pub fn bytes(&self) -> usize {
+        32 * self.message_bytes
+    }
 }
 
 impl Session {
@@ -57,7 +65,7 @@ impl Session {
                 Met::Plan(plan) => {
                     let text = format!("SUBSTRAIT PLAN {}", Digest::of(message).short()).into();
                     let versions = Versions::among(self.names());
-                    return Ok(SubstraitQuery { plan, versions, text });
+                    return Ok(SubstraitQuery { plan, versions, text, message_bytes: message.len() });
                 }
                 Met::Table(table) => {
                     let schema = self.columns_of(&table).await?;

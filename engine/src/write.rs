@@ -40,13 +40,12 @@ pub(crate) async fn run(
 ) -> Result<Outcome, EngineError> {
     let loaded = load(session, parsed, write).await?;
     if let Write::CreateTable(create) = write {
-        // Before it is said that a table is there: whoever may not know of the schema is not told of what is in it.
         let schema = visible_schema(session, &loaded, &create.name).await?;
-        if let Some(outcome) = existing(create, &loaded)? {
+        if let Some(outcome) = existing(session, create, &schema, &loaded)? {
             return Ok(outcome);
         }
         if create.query.is_none() {
-            return create_empty(session, parsed, create, &schema, &loaded).await;
+            return create_empty(session, parsed, create, &loaded).await;
         }
     }
     let planned = plan(session, parsed, write, &loaded, parameters).await?;
@@ -82,8 +81,8 @@ pub(crate) async fn describe(
         parameters,
     };
     if let Write::CreateTable(create) = write {
-        visible_schema(session, &loaded, &create.name).await?;
-        if existing(create, &loaded)?.is_some() || create.query.is_none() {
+        let schema = visible_schema(session, &loaded, &create.name).await?;
+        if existing(session, create, &schema, &loaded)?.is_some() || create.query.is_none() {
             return Ok(described(Vec::new()));
         }
     }
@@ -128,8 +127,38 @@ fn target(parsed: &Parsed, write: &Write) -> Result<TableName, EngineError> {
     })
 }
 
+/// Whether the caller may see the table `name`, or else make it in `schema`.
+///
+/// INVARIANT: this comes before anything that depends on whether the table is there. Who may make it would meet it.
+pub(crate) fn require_seen_or_create(
+    session: &Session,
+    loaded: &Loaded,
+    schema: &SchemaSnapshot,
+    name: &TableName,
+) -> Result<(), EngineError> {
+    let mut decisions = Decisions::new(&loaded.authorizer, &loaded.subject);
+    let mut is_seen =
+        |table: &TableSnapshot| decisions.table(TableAction::See, &bind::resource(table, false)).is_allowed();
+    if loaded.table(name).is_some_and(|table| is_seen(table)) {
+        return Ok(());
+    }
+    let (locals, parameters) = (HashMap::new(), Parameters::default());
+    let outside = session.outside(&locals, &parameters);
+    let surroundings = loaded.surroundings(&outside);
+    let resource = SchemaResource { id: schema.id.as_str(), domain: schema.domain, approved_pipeline: false };
+    let decision = decisions.schema(TableAction::Create, &resource);
+    let object = format!("schema {}", schema.name);
+    Ok(sluice_planner::require(&decision, object, TableAction::Create, schema.domain, &surroundings)?)
+}
+
 /// What `CREATE TABLE` says of a table that is there: nothing where it will be replaced.
-fn existing(create: &CreateTable, loaded: &Loaded) -> Result<Option<Outcome>, EngineError> {
+fn existing(
+    session: &Session,
+    create: &CreateTable,
+    schema: &SchemaSnapshot,
+    loaded: &Loaded,
+) -> Result<Option<Outcome>, EngineError> {
+    require_seen_or_create(session, loaded, schema, &create.name)?;
     let Some(existing) = loaded.table(&create.name) else { return Ok(None) };
     if create.if_not_exists {
         return Ok(Some(Outcome::done(format!("table {} exists already", create.name))));
@@ -192,7 +221,6 @@ async fn create_empty(
     session: &Session,
     parsed: &Parsed,
     create: &CreateTable,
-    schema: &SchemaSnapshot,
     loaded: &Loaded,
 ) -> Result<Outcome, EngineError> {
     if loaded.table(&create.name).is_some() {
@@ -202,16 +230,6 @@ async fn create_empty(
         ));
     }
     let columns = bind::column_schema(&create.columns, session.functions())?;
-    let (locals, parameters) = (HashMap::new(), Parameters::default());
-    let outside = session.outside(&locals, &parameters);
-    {
-        let surroundings = loaded.surroundings(&outside);
-        let mut decisions = Decisions::new(&loaded.authorizer, &loaded.subject);
-        let resource = SchemaResource { id: schema.id.as_str(), domain: schema.domain, approved_pipeline: false };
-        let decision = decisions.schema(TableAction::Create, &resource);
-        let object = format!("schema {}", schema.name);
-        sluice_planner::require(&decision, object, TableAction::Create, schema.domain, &surroundings)?;
-    }
     session.record(&Audited::allowed(&parsed.text, Default::default())).await?;
     let location = session.new_location(&create.name, &uuid::Uuid::new_v4().to_string())?;
     let cannot_write = |source| EngineError::Write { table: create.name.clone(), source };

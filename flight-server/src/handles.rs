@@ -25,7 +25,7 @@ pub(crate) const LIFETIME: Duration = Duration::from_secs(30 * 60);
 const MOST_PER_SESSION: usize = 512;
 
 /// How much one principal's handles may hold together, in bytes.
-const MOST_BYTES: usize = 64 << 20;
+pub(crate) const MOST_BYTES: usize = 128 << 20;
 
 /// Whose a handle is. Sessions belong to one principal each.
 pub(crate) type Owner = SessionId;
@@ -82,6 +82,7 @@ struct Held<T> {
 struct Entry<T> {
     thing: Arc<T>,
     used: Instant,
+    weight: Arc<Weight>,
     _counted: Counted,
 }
 
@@ -97,10 +98,10 @@ impl<T> Handles<T> {
         self.lifetime
     }
 
-    /// Holds `thing` for `owner`; answers the handle.
-    pub(crate) fn give(&self, owner: Owner, thing: T) -> Bytes {
+    /// Holds `thing`, which weighs `weight`, for `owner`; answers the handle.
+    pub(crate) fn give(&self, owner: Owner, thing: T, weight: Arc<Weight>) -> Bytes {
         let handle = random();
-        let entry = Entry { thing: Arc::new(thing), used: Instant::now(), _counted: self.metrics.handle() };
+        let entry = Entry { thing: Arc::new(thing), used: Instant::now(), weight, _counted: self.metrics.handle() };
         let mut held = self.held.lock();
         self.sweep(&mut held);
         let own = held.by_owner.entry(owner).or_default();
@@ -136,11 +137,46 @@ impl<T> Handles<T> {
         self.held.lock().by_owner.remove(&owner);
     }
 
+    /// Forgets what `principal` holds, in any session, until `bytes` are freed, or a quarter of its share where that is
+    /// more, since looking takes time. What was used longest ago goes first; what weighs nothing stays.
+    pub(crate) fn make_room(&self, principal: &str, bytes: usize) {
+        let mut forgotten = Vec::new();
+        let mut held = self.held.lock();
+        let all =
+            held.by_owner.iter().flat_map(|(owner, own)| own.iter().map(move |(handle, entry)| (owner, handle, entry)));
+        let mut own: Vec<_> = all
+            .filter(|(_, _, entry)| entry.weight.bytes > 0 && &*entry.weight.principal == principal)
+            .map(|(owner, handle, entry)| (entry.used, *owner, handle.clone()))
+            .collect();
+        own.sort_unstable_by_key(|(used, ..)| *used);
+        let mut missing = bytes.max(MOST_BYTES / 4);
+        for (_, owner, handle) in own {
+            if missing == 0 {
+                break;
+            }
+            if let Some(entry) = held.by_owner.get_mut(&owner).and_then(|own| own.remove(&handle)) {
+                missing = missing.saturating_sub(entry.weight.bytes);
+                forgotten.push(entry);
+            }
+        }
+        // Large things take a while to be freed, and everybody waits for the lock.
+        drop(held);
+    }
+
+    /// What has expired goes.
+    pub(crate) fn forget_expired(&self) {
+        self.sweep_now(&mut self.held.lock());
+    }
+
     /// Now and then, what has expired goes, so that nobody has to come back for its memory to be freed.
     fn sweep(&self, held: &mut Held<T>) {
         if held.swept.elapsed() < self.lifetime / 8 {
             return;
         }
+        self.sweep_now(held);
+    }
+
+    fn sweep_now(&self, held: &mut Held<T>) {
         held.swept = Instant::now();
         for own in held.by_owner.values_mut() {
             own.retain(|_, entry| entry.used.elapsed() <= self.lifetime);
@@ -161,6 +197,10 @@ fn random() -> Bytes {
 mod tests {
     use super::*;
 
+    fn light() -> Arc<Weight> {
+        Arc::new(Ledger::default().weigh(&"ann".into(), 1).unwrap())
+    }
+
     fn handles(lifetime: Duration) -> Handles<&'static str> {
         Handles::new(lifetime, Metrics::new().unwrap())
     }
@@ -169,7 +209,7 @@ mod tests {
     fn a_handle_is_its_owners_alone() {
         let handles = handles(Duration::from_secs(60));
         let (ann, bob) = (SessionId::new(), SessionId::new());
-        let handle = handles.give(ann, "hers");
+        let handle = handles.give(ann, "hers", light());
         assert_eq!(handles.get(ann, &handle).as_deref(), Some(&"hers"));
         assert!(handles.get(bob, &handle).is_none());
         assert!(handles.take(bob, &handle).is_none());
@@ -180,7 +220,7 @@ mod tests {
     fn a_handle_expires() {
         let handles = handles(Duration::ZERO);
         let owner = SessionId::new();
-        let handle = handles.give(owner, "short");
+        let handle = handles.give(owner, "short", light());
         assert!(handles.get(owner, &handle).is_none());
     }
 
@@ -188,8 +228,8 @@ mod tests {
     fn a_session_holds_so_many_and_loses_the_oldest() {
         let handles = handles(Duration::from_secs(60));
         let owner = SessionId::new();
-        let first = handles.give(owner, "first");
-        let all: Vec<_> = (0..MOST_PER_SESSION).map(|_| handles.give(owner, "later")).collect();
+        let first = handles.give(owner, "first", light());
+        let all: Vec<_> = (0..MOST_PER_SESSION).map(|_| handles.give(owner, "later", light())).collect();
         assert!(handles.get(owner, &first).is_none());
         assert!(all.iter().all(|handle| handles.get(owner, handle).is_some()));
     }
@@ -203,6 +243,33 @@ mod tests {
         assert!(ledger.weigh(&bob, 1).is_some(), "everybody has a share");
         drop(all);
         assert!(ledger.weigh(&ann, 1).is_some());
+    }
+
+    #[test]
+    fn who_holds_too_much_loses_the_oldest_of_any_session_and_nobody_else_does() {
+        let (ledger, handles) = (Ledger::default(), handles(Duration::from_secs(60)));
+        let (ann, bob): (Arc<str>, Arc<str>) = ("ann".into(), "bob".into());
+        let (first, second, foreign) = (SessionId::new(), SessionId::new(), SessionId::new());
+        let weigh = |who, bytes| Arc::new(ledger.weigh(who, bytes).unwrap());
+        let bobs = handles.give(foreign, "his", weigh(&bob, MOST_BYTES));
+        let running = handles.give(first, "running", weigh(&ann, 0));
+        let oldest = handles.give(first, "oldest", weigh(&ann, MOST_BYTES / 2));
+        let newer = handles.give(second, "newer", weigh(&ann, MOST_BYTES / 2));
+        assert!(ledger.weigh(&ann, MOST_BYTES / 2).is_none());
+        handles.make_room(&ann, MOST_BYTES / 2);
+        assert!(ledger.weigh(&ann, MOST_BYTES / 2).is_some());
+        assert!(handles.get(first, &oldest).is_none() && handles.get(second, &newer).is_some());
+        assert!(handles.get(first, &running).is_some(), "it would free nothing");
+        assert!(handles.get(foreign, &bobs).is_some());
+    }
+
+    #[test]
+    fn what_has_expired_can_be_forgotten_at_once() {
+        let (ledger, handles) = (Ledger::default(), handles(Duration::ZERO));
+        let ann: Arc<str> = "ann".into();
+        handles.give(SessionId::new(), "expired", Arc::new(ledger.weigh(&ann, MOST_BYTES).unwrap()));
+        handles.forget_expired();
+        assert!(ledger.weigh(&ann, MOST_BYTES).is_some());
     }
 
     #[test]

@@ -70,9 +70,6 @@ impl ServerOptions {
             .clone()
             .into_iter()
             .partition(|(name, _)| IDENTITY.contains(&name.as_str()));
-        if let Some(unknown) = limits.keys().find(|name| !LIMITS.contains(&name.as_str())) {
-            return Err(ServerError::Settings(format!("`{unknown}` is not a setting of [server]")));
-        }
         let limits = toml::Value::Table(limits).try_into().map_err(wrong)?;
         let mut identity: IdentityOptions = toml::Value::Table(identity).try_into().map_err(wrong)?;
         if let Some(issuer) = &listen.oidc_issuer {
@@ -87,20 +84,6 @@ impl ServerOptions {
 
 /// The tables of `[server]` that say who is let in.
 const IDENTITY: [&str; 2] = ["oidc", "certificates"];
-
-/// The settings of `[server]` that are limits.
-const LIMITS: [&str; 10] = [
-    "max_statements",
-    "max_statements_per_principal",
-    "max_queued",
-    "queue_timeout_s",
-    "statement_timeout_s",
-    "stalled_stream_timeout_s",
-    "max_result_mb",
-    "max_message_mb",
-    "memory_per_principal_mb",
-    "session_idle_timeout_s",
-];
 
 /// Why a server cannot start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -174,7 +157,7 @@ impl ServerError {
             Self::NoCertificate(_) => "give one with --tls-cert FILE --tls-key FILE, or listen on 127.0.0.1".to_owned(),
             Self::Listen { .. } => "take another port, or 0 for a free one".to_owned(),
             Self::Tls(_) => "give PEM files: the certificate with its chain, and the key that belongs to it".to_owned(),
-            Self::Settings(_) => "see `[server]` in the reference of the command line".to_owned(),
+            Self::Settings(_) => "docs/reference/server.md lists the settings of `[server]`".to_owned(),
             Self::Engine(error) => return error.hint(),
             Self::Read { .. } | Self::Identity { .. } | Self::Telemetry(_) | Self::Transport(_) => return None,
         })

@@ -151,10 +151,10 @@ pub(crate) fn unknown_handle() -> Status {
     told(Code::NotFound, text, vec![info("UNKNOWN_HANDLE", HashMap::new())])
 }
 
-/// Clients hold as much by handles as they may together.
+/// A client's statements take all the room that there is for them, or one more than there is.
 pub(crate) fn too_much_held() -> Status {
-    let text = "prepared statements and their values take all the room that there is for them\n\
-                help: close those that are done with, or bind fewer rows at a time";
+    let text = "statements and the values for their parameters take more room than a principal has for them\n\
+                help: close prepared statements that are done with, bind fewer rows at a time, or ingest rows";
     told(Code::ResourceExhausted, text, vec![info("HANDLES", HashMap::new())])
 }
 

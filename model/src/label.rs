@@ -100,6 +100,11 @@ impl<E: Clone + Eq + Hash> Elements<E> {
         &self.list[id.0 as usize]
     }
 
+    /// All elements, in the order in which they were met.
+    pub fn all(&self) -> &[E] {
+        &self.list
+    }
+
     /// The elements of `label`, in the order in which they were met.
     pub fn of<'a>(&'a self, label: &'a Label) -> impl Iterator<Item = &'a E> + 'a {
         label.iter().map(|id| self.get(id))

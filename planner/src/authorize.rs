@@ -7,9 +7,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use sluice_catalog::{CatalogSnapshot, SchemaSnapshot, StoredTag, TableSnapshot};
-use sluice_model::{
-    Element, ElementId, Elements, Flow, IndirectRule, Label, TableAction, TableName, Tag, TagAction, TagSource,
-};
+use sluice_model::{Element, Flow, IndirectRule, Label, TableAction, TableName, Tag, TagAction, TagSource};
 use sluice_policy::{Decision, Decisions, Outcome, SchemaResource, Sink, TagContext};
 
 use crate::{
@@ -111,6 +109,9 @@ pub struct Metrics {
     pub rows: bool,
     /// Whether the count of each boolean column may be shown, in order.
     pub markers: Vec<bool>,
+    /// Whether it may be shown how much has been read. Files are left out by what any column of theirs holds, in
+    /// subqueries too, so that whoever sees this may use all tags of all tables that are read.
+    pub reading: bool,
 }
 
 /// A labelled plan that policy lets pass, with all that was decided.
@@ -251,7 +252,8 @@ fn settled(element: &Element, place: &sluice_model::Origin, snapshot: &CatalogSn
     element.clone()
 }
 
-/// What flows anywhere else than where it already is: a value that stays in its column needs nothing.
+/// What flows anywhere else than where it already is: a value that stays in its column needs nothing, whereas one that a
+/// new value is computed from, its own column's too, shows in whether the statement fails.
 fn without_own(labeled: &LabeledPlan, table: &TableSnapshot) -> [(Flow, Label); 3] {
     let (mut direct, mut indirect) = (Label::empty(), Label::empty());
     for (column, target) in labeled.label.columns.iter().zip(&table.columns) {
@@ -260,6 +262,10 @@ fn without_own(labeled: &LabeledPlan, table: &TableSnapshot) -> [(Flow, Label); 
             |label: &Label| -> Label { label.iter().filter(|id| !own.contains(labeled.elements.get(*id))).collect() };
         direct.join(&foreign(&column.direct));
         indirect.join(&foreign(&column.indirect));
+    }
+    for column in &labeled.computed {
+        direct.join(&column.direct);
+        indirect.join(&column.indirect);
     }
     let own = own_elements(&table.row_tags, &sluice_model::Origin::rows(&table.name));
     let rows = labeled.label.rows.iter().filter(|id| !own.contains(labeled.elements.get(*id))).collect();
@@ -398,17 +404,17 @@ pub(crate) fn object_denial(
 
 /// Figures are released like data: a count depends on its condition and on the rows that it counts.
 fn metrics(labeled: &LabeledPlan, snapshot: &CatalogSnapshot, decisions: &mut Decisions<'_>) -> Metrics {
-    let mut shown = |flow: Flow, label: &Label, elements: &Elements| {
-        label.iter().all(|id: ElementId| {
-            ruling(elements.get(id), flow, Destination::Principal, snapshot, decisions).verdict != Verdict::Deny
-        })
+    let elements = &labeled.elements;
+    let mut known = |flow: Flow, element: &Element| {
+        ruling(element, flow, Destination::Principal, snapshot, decisions).verdict != Verdict::Deny
     };
-    let rows = shown(Flow::Row, &labeled.label.rows, &labeled.elements);
-    let mut marker = |column: &ColumnLabel| {
-        rows && shown(Flow::Direct, &column.direct, &labeled.elements)
-            && shown(Flow::Indirect, &column.indirect, &labeled.elements)
-    };
-    Metrics { rows, markers: labeled.markers.iter().map(&mut marker).collect() }
+    let mut shown = |flow: Flow, label: &Label| elements.of(label).all(|element| known(flow, element));
+    let rows = shown(Flow::Row, &labeled.label.rows);
+    let mut marker =
+        |column: &ColumnLabel| rows && shown(Flow::Direct, &column.direct) && shown(Flow::Indirect, &column.indirect);
+    let markers = labeled.markers.iter().map(&mut marker).collect();
+    let reading = rows && elements.all().iter().all(|element| known(Flow::Row, element));
+    Metrics { rows, markers, reading }
 }
 
 /// The tags of a table whose rows are all made by `labeled`: those of `d` and `i` per column, those of `R` on the
@@ -459,7 +465,7 @@ fn propagated(tag: Tag, flow: Flow, origin: sluice_model::Origin) -> StoredTag {
 /// The tags that an existing table takes on from rows that join those it has.
 ///
 /// A tag that flows into a classified column must stand there already, by its very name: a `forbid` may sit on a
-/// descendant. A column that nobody classified takes the tag on. What decided which rows exist goes onto the rows,
+/// descendant. The column takes it on with where it came from, and one that nobody classified any tag. What decided which rows exist goes onto the rows,
 /// and what is on the rows need not be on every column: no column is read without the rows.
 fn adopted_labels(
     labeled: &LabeledPlan,
@@ -479,17 +485,17 @@ fn adopted_labels(
         let mut adopted = Vec::new();
         for new in column_tags(labeled, label, &name.clone().into(), snapshot) {
             let element = Element { tag: new.tag.clone(), origin: new.origin.clone() };
-            let stands = own.contains(&element) || (is_classified && column.tags.iter().any(|old| old.tag == new.tag));
-            if stands || (new.flow != Flow::Direct && on_rows(&new.tag)) {
+            if own.contains(&element) || (new.flow != Flow::Direct && on_rows(&new.tag)) {
                 continue;
             }
             // `public` restricts nobody, so a stricter column need not carry it.
             if is_classified && new.tag == Tag::public() {
                 continue;
             }
-            if is_classified {
+            if is_classified && !column.tags.iter().any(|old| old.tag == new.tag) {
                 denials.push(lacking(&name, &new.tag, surroundings));
             } else {
+                // With its origin, which a policy may ask for.
                 adopted.push(new);
             }
         }

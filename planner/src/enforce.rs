@@ -33,7 +33,7 @@ pub struct AuthorizedPlan {
 /// exactly what was decided about.
 pub fn enforce(decided: Decided) -> AuthorizedPlan {
     let Decided { labeled, rulings, accesses, metrics, stored } = decided;
-    let LabeledPlan { bound, label, elements, markers: _ } = labeled;
+    let LabeledPlan { bound, label, elements, markers: _, computed: _ } = labeled;
     AuthorizedPlan {
         plan: bound.plan,
         relations: bound.relations,

@@ -9,6 +9,7 @@ use datafusion_common::{
     tree_node::{TreeNode, TreeNodeRecursion},
 };
 use datafusion_expr::{Distinct, Expr, LogicalPlan, TableScan};
+use sluice_catalog::{StoredTag, TableSnapshot};
 use sluice_model::{Element, ElementId, Elements, Flow, Label, Origin, TableAction, TableName, Tag, TagAction};
 use sluice_policy::Decisions;
 
@@ -187,7 +188,8 @@ impl<'a> Explainer<'a> {
             (_, Some(column)) => format!("written column {column}"),
             (_, None) => "rows that are written".to_owned(),
         }];
-        let mut source = ColumnOrRows::Rows(element.origin.table.clone());
+        let mut source = self.carrier(element, decisions);
+        let mut first_view = None;
         let mut rows_matter = place.column.is_none();
         let mut node = Some(&self.labeled.bound.plan);
         while let Some(plan) = node {
@@ -211,15 +213,48 @@ impl<'a> Explainer<'a> {
             if let Some(step) = self.step(plan, id, next.is_some_and(|(_, inner)| inner)) {
                 steps.push(step);
             }
+            if first_view.is_none() && view_of(plan).is_some() {
+                first_view = Some(steps.len());
+            }
             node = next.map(|(plan, _)| plan);
         }
-        steps.push(match &source {
-            ColumnOrRows::Column(_) | ColumnOrRows::Rows(_) => source.to_string(),
-            ColumnOrRows::Hidden(through) => format!("view {through}"),
-        });
+        match &source {
+            ColumnOrRows::Column(_) | ColumnOrRows::Rows(_) => steps.push(source.to_string()),
+            // What the view does with it is as hidden as what it does it with.
+            ColumnOrRows::Hidden(through) => {
+                steps.truncate(first_view.unwrap_or(steps.len()));
+                steps.push(format!("view {through}"));
+            }
+        }
         steps.reverse();
         steps.dedup();
         (source, steps)
+    }
+
+    /// Something that is read and carries the element, where its way is not known: the work table of a recursive query
+    /// does not say.
+    fn carrier(&self, element: &Element, decisions: &mut Decisions<'_>) -> ColumnOrRows {
+        let relations = &self.labeled.bound.relations;
+        let found = relations.iter().find(|relation| {
+            let table = &relation.table;
+            let mut tags = table.columns.iter().flat_map(|column| &column.tags).chain(&table.row_tags);
+            tags.any(|stored| carries(stored, element)) || table.name == element.origin.table
+        });
+        match found {
+            Some(relation) => self.shown(&relation.table, &relation.via, decisions),
+            None => ColumnOrRows::Rows(element.origin.table.clone()),
+        }
+    }
+
+    /// The rows of `table`, or the view that it was reached through where the caller may not know of it.
+    fn shown(&self, table: &TableSnapshot, via: &[TableName], decisions: &mut Decisions<'_>) -> ColumnOrRows {
+        let resource = resource(table, self.surroundings.approved_pipeline);
+        match via.first() {
+            Some(view) if !decisions.table(TableAction::See, &resource).is_allowed() => {
+                ColumnOrRows::Hidden(view.clone())
+            }
+            _ => ColumnOrRows::Rows(table.name.clone()),
+        }
     }
 
     fn source(
@@ -231,19 +266,15 @@ impl<'a> Explainer<'a> {
     ) -> Option<ColumnOrRows> {
         let source = scan.source.downcast_ref::<GovernedSource>()?;
         let table = source.table();
-        if let Some(view) = source.via().first() {
-            let resource = resource(table, self.surroundings.approved_pipeline);
-            if !decisions.table(TableAction::See, &resource).is_allowed() {
-                return Some(ColumnOrRows::Hidden(view.clone()));
-            }
+        let rows = self.shown(table, source.via(), decisions);
+        if matches!(rows, ColumnOrRows::Hidden(_)) {
+            return Some(rows);
         }
-        let carries = |tags: &[sluice_catalog::StoredTag]| {
-            tags.iter().any(|stored| stored.tag == element.tag && stored.origin == element.origin)
-        };
+        let carries = |tags: &[StoredTag]| tags.iter().any(|stored| carries(stored, element));
         let itself =
             |column: &str| element.tag == Tag::unclassified() && element.origin == Origin::column(&table.name, column);
         if as_rows && carries(&table.row_tags) {
-            return Some(ColumnOrRows::Rows(table.name.clone()));
+            return Some(rows);
         }
         let column = table
             .columns
@@ -251,7 +282,7 @@ impl<'a> Explainer<'a> {
             .find(|column| carries(&column.tags) || (column.tags.is_empty() && itself(&column.name)));
         Some(match column {
             Some(column) => ColumnOrRows::Column(table.name.column(column.name.clone())),
-            None => ColumnOrRows::Rows(table.name.clone()),
+            None => rows,
         })
     }
 
@@ -302,10 +333,7 @@ impl<'a> Explainer<'a> {
             LogicalPlan::Union(_) => Some("union".to_owned()),
             LogicalPlan::Unnest(_) => Some("unnest".to_owned()),
             LogicalPlan::RecursiveQuery(query) => Some(format!("recursive query {}", query.name)),
-            LogicalPlan::SubqueryAlias(alias) => {
-                let name = TableName::new(alias.alias.schema()?, alias.alias.table());
-                Some(format!("view {name}"))
-            }
+            LogicalPlan::SubqueryAlias(_) => view_of(plan).map(|name| format!("view {name}")),
             LogicalPlan::Values(_)
             | LogicalPlan::TableScan(_)
             | LogicalPlan::EmptyRelation(_)
@@ -342,6 +370,16 @@ impl<'a> Explainer<'a> {
         }
         names
     }
+}
+
+/// The view that `plan` is the query of: no other alias has a schema.
+fn view_of(plan: &LogicalPlan) -> Option<TableName> {
+    let LogicalPlan::SubqueryAlias(alias) = plan else { return None };
+    Some(TableName::new(alias.alias.schema()?, alias.alias.table()))
+}
+
+fn carries(stored: &StoredTag, element: &Element) -> bool {
+    stored.tag == element.tag && stored.origin == element.origin
 }
 
 fn holds(label: &RelationLabel, id: ElementId) -> bool {
@@ -401,25 +439,22 @@ fn subqueries(plan: &LogicalPlan) -> Vec<&LogicalPlan> {
 /// The bound plan as text, without what lies behind views that the caller may not look into: neither statistics nor
 /// files nor a view's own query are shown.
 pub fn render_plan(labeled: &LabeledPlan) -> String {
-    let views: HashSet<String> = labeled
+    let views: HashSet<TableName> = labeled
         .bound
         .relations
         .iter()
         .filter(|relation| matches!(relation.table.contents, sluice_catalog::Contents::Query(_)))
-        .map(|relation| relation.table.name.to_string())
+        .map(|relation| relation.table.name.clone())
         .collect();
     let mut text = String::new();
     render(&labeled.bound.plan, &views, 0, &mut text);
     text
 }
 
-fn render(plan: &LogicalPlan, views: &HashSet<String>, depth: usize, text: &mut String) {
+fn render(plan: &LogicalPlan, views: &HashSet<TableName>, depth: usize, text: &mut String) {
     let indent = "  ".repeat(depth);
-    if let LogicalPlan::SubqueryAlias(alias) = plan
-        && let Some(schema) = alias.alias.schema()
-        && views.contains(&TableName::new(schema, alias.alias.table()).to_string())
-    {
-        text.push_str(&format!("{indent}View: {}\n", alias.alias));
+    if let Some(view) = view_of(plan).filter(|name| views.contains(name)) {
+        text.push_str(&format!("{indent}View: {view}\n"));
         return;
     }
     text.push_str(&format!("{indent}{}\n", plan.display()));

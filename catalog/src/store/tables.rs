@@ -25,20 +25,6 @@ impl Catalog {
         Ok(record)
     }
 
-    /// Makes many tables in one change, all or none.
-    ///
-    /// # Errors
-    /// As [`Self::create_table`].
-    pub async fn create_tables(&self, tables: &[NewTable]) -> Result<Vec<TableRecord>> {
-        let mut edit = self.edit().await?;
-        let mut records = Vec::with_capacity(tables.len());
-        for table in tables {
-            records.push(insert(&mut edit, table).await?);
-        }
-        edit.commit().await?;
-        Ok(records)
-    }
-
     /// Drops the table or view `name` with its tags, grants, approval and lineage. The files are the caller's.
     ///
     /// # Errors
@@ -117,17 +103,6 @@ impl Catalog {
             .into_iter()
             .map(|(name, sql_type)| ColumnRecord { name: name.into(), sql_type: sql_type.into() })
             .collect())
-    }
-
-    /// Records the columns that a table's files have now. Tags of a column that went stay, should it come back.
-    ///
-    /// # Errors
-    /// [`CatalogError::TableDropped`], [`CatalogError::ColumnTwice`].
-    pub async fn put_columns(&self, id: &ObjectId, columns: &[ColumnRecord]) -> Result<()> {
-        let mut edit = self.edit().await?;
-        let row = held(&mut edit, id).await?;
-        write_columns(&mut edit, row.key, columns.iter().map(|column| (&*column.name, &*column.sql_type))).await?;
-        edit.commit().await
     }
 
     /// Gives a table or view another owner.

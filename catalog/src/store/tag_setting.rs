@@ -134,7 +134,7 @@ impl Catalog {
             let arrived = old.iter().find(|(on, stored)| on == place && stored.tag == **tag);
             return Err(match arrived {
                 Some((_, stored)) if stored.source == TagSource::Propagated => {
-                    CatalogError::TagPropagated { tag: (*tag).clone(), place: here, origin: stored.origin.clone() }
+                    CatalogError::TagPropagated { tag: (*tag).clone(), place: here }
                 }
                 _ => CatalogError::TagNotSet { tag: (*tag).clone(), place: here },
             });

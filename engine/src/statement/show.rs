@@ -14,6 +14,7 @@ use super::{Standing, credentials, lineage, principals::require_kind, resource};
 use crate::{
     EngineError, Outcome, Session,
     answer::{Cell, answer, moment},
+    audit::full_reason,
 };
 
 pub(super) async fn run(session: &Session, show: &ShowStatement) -> Result<Outcome, EngineError> {
@@ -168,16 +169,11 @@ async fn concerns(session: &Session, record: &GrantRecord, standing: &Standing) 
 /// The log: an admin sees all of it, others their own statements.
 async fn audit(session: &Session, principal: Option<&str>) -> Result<Outcome, EngineError> {
     let own = session.subject().principal.name.clone();
-    if principal != Some(&*own) && !session.is_admin().await? {
-        if principal.is_some() {
-            session.require_admin("show the audit log of others").await?;
-        }
-        return audit_of(session, Some(own)).await;
+    let is_admin = session.is_admin().await?;
+    if !is_admin && principal.is_some_and(|principal| *principal != *own) {
+        session.require_admin("show the audit log of others").await?;
     }
-    audit_of(session, principal.map(Into::into)).await
-}
-
-async fn audit_of(session: &Session, principal: Option<std::sync::Arc<str>>) -> Result<Outcome, EngineError> {
+    let principal = if is_admin { principal.map(Into::into) } else { Some(own) };
     let filter = AuditFilter { principal, limit: Some(10_000) };
     let rows = session.engine().catalog().audit(&filter).await?.into_iter().map(|record| {
         [
@@ -186,7 +182,7 @@ async fn audit_of(session: &Session, principal: Option<std::sync::Arc<str>>) -> 
             record.domain.as_str().into(),
             record.statement.to_string().into(),
             record.decision.as_str().into(),
-            record.reason.into(),
+            if is_admin { full_reason(&record) } else { record.reason }.into(),
             record.fingerprint.into(),
             record.cache.to_string().into(),
             record.analysis_us.into(),

@@ -28,7 +28,7 @@ use tracing::Instrument;
 
 use crate::{
     executor::Executor,
-    handles::{Handles, Ledger},
+    handles::{self, Handles, Ledger, Weight},
     identity::{Identities, Peer},
     limits::{LimitOptions, Limiter, Sweeper},
     metrics::Metrics,
@@ -59,6 +59,21 @@ pub(crate) struct Core {
     pub(crate) sweeper: Sweeper,
     pub(crate) limits: LimitOptions,
     pub(crate) metrics: Metrics,
+}
+
+impl Core {
+    /// Takes `bytes` of what the handles of `caller` may hold. Few statements are fetched twice, so that those that were
+    /// announced make room; what was prepared stays.
+    fn weigh(&self, caller: &Caller, bytes: usize) -> Result<Arc<Weight>, Status> {
+        let principal = &caller.identity.principal;
+        let mut weight = self.ledger.weigh(principal, bytes);
+        if weight.is_none() && bytes <= handles::MOST_BYTES {
+            self.prepared.forget_expired();
+            self.statements.make_room(principal, bytes);
+            weight = self.ledger.weigh(principal, bytes);
+        }
+        weight.map(Arc::new).ok_or_else(status::too_much_held)
+    }
 }
 
 /// The service that tonic calls.

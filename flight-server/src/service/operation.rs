@@ -10,13 +10,15 @@ use arrow_flight::{
 use parking_lot::Mutex;
 use prost::{Message, bytes::Bytes};
 use sluice_engine::StatementKind;
+use sluice_planner::parse::Parsed;
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use super::{
     Caller, Core,
-    statement::{self, Announced, Work},
+    parameters::BoundValues,
+    prepared,
+    statement::{self, Announced, Control, Work},
 };
 use crate::{status, wire::command::Question};
 
@@ -29,6 +31,7 @@ type Answer = (SchemaRef, Vec<RecordBatch>);
 /// A statement that runs in the background.
 #[derive(Default)]
 pub(crate) struct Operation {
+    control: Control,
     ended: Mutex<Option<Result<Answer, Status>>>,
     end: Notify,
 }
@@ -72,52 +75,60 @@ pub(super) async fn poll(
     question: Question,
     descriptor: FlightDescriptor,
 ) -> Result<PollInfo, Status> {
-    match question {
-        Question::Statement(handle) => {
-            let announced = core.statements.get(caller.owner(), &handle).ok_or_else(status::unknown_handle)?;
-            let Work::Operation(operation) = &announced.work else {
-                let info = statement::info(core, &announced.schema, handle, descriptor)?;
-                return Ok(done(core, info));
-            };
-            progress(core, operation, handle).await
-        }
-        Question::Sql(text) => {
-            let parsed = Arc::new(statement::one_statement(&caller.session()?, &text)?);
-            let kind = StatementKind::of(&parsed.statement);
-            if !kind.changes() {
-                let info = statement::announce(core, caller, Question::Sql(text), descriptor).await?;
-                return Ok(done(core, info));
+    if let Question::Statement(handle) = question {
+        let announced = core.statements.get(caller.owner(), &handle).ok_or_else(status::unknown_handle)?;
+        return match &announced.work {
+            Work::Operation(operation) => progress(core, operation, handle).await,
+            Work::Sql(..) | Work::Substrait(_) | Work::Done(_) => {
+                Ok(done(core, statement::info(core, &announced.schema, handle, descriptor)?))
             }
-            let operation = Arc::new(Operation::default());
-            let cancel = CancellationToken::new();
-            let handle = core.statements.give(
-                caller.owner(),
-                Announced {
-                    schema: Arc::new(arrow::datatypes::Schema::empty()),
-                    work: Work::Operation(Arc::clone(&operation)),
-                    cancel: cancel.clone(),
-                },
-            );
-            let running = (Arc::clone(core), Arc::clone(caller), Arc::clone(&operation));
-            tokio::spawn(async move {
-                let (core, caller, operation) = running;
-                let result = match statement::execute(&core, &caller, parsed, Vec::new(), &cancel).await {
-                    Ok(outcome) => statement::answer(kind, outcome, &caller).await,
-                    Err(error) => Err(error),
-                };
-                operation.finish(result);
-            });
-            progress(core, &operation, handle).await
-        }
-        other @ (Question::Prepared(_)
+        };
+    }
+    let parsed = match &question {
+        Question::Sql(text) => Some((Arc::new(statement::one_statement(&caller.session()?, text)?), Arc::default())),
+        Question::Prepared(handle) => prepared::execution(core, caller, handle)?,
+        Question::Statement(_)
         | Question::Substrait(_)
         | Question::Metadata(_)
         | Question::Update(_)
-        | Question::InTransaction) => {
-            let info = statement::announce(core, caller, other, descriptor).await?;
-            Ok(done(core, info))
-        }
+        | Question::InTransaction => None,
+    };
+    if let Some((parsed, rows)) = parsed
+        && StatementKind::of(&parsed.statement).changes()
+    {
+        return begin(core, caller, parsed, rows).await;
     }
+    let info = statement::announce(core, caller, question, descriptor).await?;
+    Ok(done(core, info))
+}
+
+/// Begins a statement in the background, with the values that are bound to it.
+async fn begin(
+    core: &Arc<Core>,
+    caller: &Arc<Caller>,
+    parsed: Arc<Parsed>,
+    rows: BoundValues,
+) -> Result<PollInfo, Status> {
+    let operation = Arc::new(Operation::default());
+    let announced = Announced {
+        schema: Arc::new(arrow::datatypes::Schema::empty()),
+        work: Work::Operation(Arc::clone(&operation)),
+        cancel: operation.control.cancel.clone(),
+        shared: Vec::new(),
+    };
+    let handle = statement::keep(core, caller, announced)?;
+    let running = (Arc::clone(core), Arc::clone(caller), Arc::clone(&operation));
+    tokio::spawn(async move {
+        let (core, caller, operation) = running;
+        let kind = StatementKind::of(&parsed.statement);
+        let rows = rows.as_ref().clone();
+        let result = match statement::execute(&core, &caller, parsed, rows, &operation.control).await {
+            Ok(outcome) => statement::answer(kind, outcome, &caller).await,
+            Err(error) => Err(error),
+        };
+        operation.finish(result);
+    });
+    progress(core, &operation, handle).await
 }
 
 async fn progress(core: &Core, operation: &Operation, handle: Bytes) -> Result<PollInfo, Status> {
@@ -129,7 +140,7 @@ async fn progress(core: &Core, operation: &Operation, handle: Bytes) -> Result<P
         None => Ok(PollInfo {
             info: None,
             flight_descriptor: Some(descriptor),
-            progress: Some(0.0),
+            progress: operation.control.progress.share(),
             expiration_time: expiration(core),
         }),
     }

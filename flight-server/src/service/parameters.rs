@@ -16,13 +16,21 @@ pub(super) fn rows(names: &[Arc<str>], batches: &[RecordBatch]) -> Result<Vec<Ve
         for row in 0..batch.num_rows() {
             let values = positions.iter().map(|position| {
                 ScalarValue::try_from_array(batch.column(*position), row)
-                    .map(plain)
+                    .map(|value| plain(value).compacted())
                     .map_err(|_| status::invalid("a value of this type cannot be bound"))
             });
             rows.push(values.collect::<Result<_, _>>()?);
         }
     }
     Ok(rows)
+}
+
+/// Values for the parameters of a statement: for each of its executions, in their order.
+pub(super) type BoundValues = Arc<Vec<Vec<ScalarValue>>>;
+
+/// How much memory bound values take, in bytes.
+pub(super) fn bytes(rows: &[Vec<ScalarValue>]) -> usize {
+    rows.iter().flatten().map(ScalarValue::size).sum()
 }
 
 /// Some drivers send each value as one of a union of all types that it might have.

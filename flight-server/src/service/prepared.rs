@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
-use datafusion::common::ScalarValue;
 use parking_lot::Mutex;
 use prost::{Message, bytes::Bytes};
 use sluice_engine::{Description, StatementKind, SubstraitQuery};
 use sluice_planner::parse::Parsed;
 use tonic::Status;
 
-use super::{Answers, Caller, Core, parameters, statement};
+use super::{
+    Answers, Caller, Core,
+    parameters::{self, BoundValues},
+    statement,
+};
 use crate::{
     handles::Weight,
     status,
@@ -20,18 +23,11 @@ use crate::{
 /// A statement that was prepared under a handle.
 pub(crate) struct Prepared {
     pub(super) statement: Sort,
+    weight: Arc<Weight>,
     /// The values for its next execution.
     bound: Mutex<Bound>,
     /// What it answers, until something changes.
     description: Arc<Description>,
-    _weight: Weight,
-}
-
-/// Values for an execution, and what they weigh.
-#[derive(Default)]
-struct Bound {
-    rows: Arc<Vec<Vec<ScalarValue>>>,
-    _weight: Option<Weight>,
 }
 
 /// What was prepared.
@@ -40,11 +36,37 @@ pub(crate) enum Sort {
     Substrait(Arc<SubstraitQuery>),
 }
 
+/// Values for an execution, and what they weigh.
+#[derive(Clone, Default)]
+struct Bound {
+    values: BoundValues,
+    weight: Option<Arc<Weight>>,
+}
+
 impl Prepared {
-    fn new(core: &Core, caller: &Caller, statement: Sort, bytes: usize) -> Result<Self, Status> {
-        let weight = core.ledger.weigh(&caller.identity.principal, bytes).ok_or_else(status::too_much_held)?;
-        Ok(Self { statement, bound: Mutex::default(), description: Arc::default(), _weight: weight })
+    /// What is bound to its statement, `parsed`.
+    fn bound_to(&self, parsed: &Parsed) -> Result<Bound, Status> {
+        let bound = self.bound.lock().clone();
+        if bound.values.is_empty() && !parsed.parameters.is_empty() {
+            return Err(status::invalid(&format!(
+                "no values are bound to the {} parameters of the statement",
+                parsed.parameters.len()
+            )));
+        }
+        Ok(bound)
     }
+}
+
+/// Keeps what was prepared for the caller; answers its handle.
+fn keep(core: &Core, caller: &Caller, statement: Sort) -> Result<Bytes, Status> {
+    let bytes = match &statement {
+        Sort::Sql(parsed) => parsed.bytes(),
+        Sort::Substrait(query) => query.bytes(),
+    };
+    let weight = core.weigh(caller, bytes)?;
+    let (bound, description) = Default::default();
+    let prepared = Prepared { statement, weight: Arc::clone(&weight), bound, description };
+    Ok(core.prepared.give(caller.owner(), prepared, weight))
 }
 
 /// Prepares a statement.
@@ -61,7 +83,7 @@ pub(super) async fn create(core: &Core, caller: &Caller, text: &str) -> Result<B
         (Arc::clone(name), known.and_then(|(_, data_type)| data_type.clone()))
     });
     let parameter_schema = encoded(&parameter_schema(&parameters.collect::<Vec<_>>()))?;
-    let handle = core.prepared.give(caller.owner(), Prepared::new(core, caller, Sort::Sql(parsed), text.len())?);
+    let handle = keep(core, caller, Sort::Sql(parsed))?;
     Ok(answer(handle, dataset_schema, parameter_schema, is_update))
 }
 
@@ -71,7 +93,7 @@ pub(super) async fn create_substrait(core: &Core, caller: &Caller, plan: &[u8]) 
     let announced = statement::announce_substrait(core, caller, Arc::clone(&query)).await?;
     let dataset_schema = encoded(&announced.schema)?;
     let parameter_schema = encoded(&parameter_schema(&[]))?;
-    let handle = core.prepared.give(caller.owner(), Prepared::new(core, caller, Sort::Substrait(query), plan.len())?);
+    let handle = keep(core, caller, Sort::Substrait(query))?;
     Ok(answer(handle, dataset_schema, parameter_schema, false))
 }
 
@@ -92,19 +114,30 @@ fn answer(handle: Bytes, dataset_schema: Bytes, parameter_schema: Bytes, is_upda
 /// Announces the next execution of a prepared statement, with the values that are bound to it.
 pub(super) async fn announce(core: &Core, caller: &Caller, handle: &[u8]) -> Result<statement::Announced, Status> {
     let prepared = find(core, caller, handle)?;
-    match &prepared.statement {
+    let mut shared = vec![Arc::clone(&prepared.weight)];
+    let announced = match &prepared.statement {
         Sort::Sql(parsed) => {
-            let rows = Arc::clone(&prepared.bound.lock().rows);
-            if rows.is_empty() && !parsed.parameters.is_empty() {
-                return Err(status::invalid(&format!(
-                    "no values are bound to the {} parameters of the statement",
-                    parsed.parameters.len()
-                )));
-            }
+            let bound = prepared.bound_to(parsed)?;
+            shared.extend(bound.weight);
             let description = Some(Arc::clone(&prepared.description));
-            statement::announce_sql(core, caller, Arc::clone(parsed), rows, description).await
+            statement::announce_sql(core, caller, Arc::clone(parsed), bound.values, description).await?
         }
-        Sort::Substrait(query) => statement::announce_substrait(core, caller, Arc::clone(query)).await,
+        Sort::Substrait(query) => statement::announce_substrait(core, caller, Arc::clone(query)).await?,
+    };
+    Ok(statement::Announced { shared, ..announced })
+}
+
+/// The next execution of a prepared statement of SQL, and the values that are bound to it; `None` where it is a Substrait
+/// plan.
+pub(super) fn execution(
+    core: &Core,
+    caller: &Caller,
+    handle: &[u8],
+) -> Result<Option<(Arc<Parsed>, BoundValues)>, Status> {
+    let prepared = find(core, caller, handle)?;
+    match &prepared.statement {
+        Sort::Sql(parsed) => Ok(Some((Arc::clone(parsed), prepared.bound_to(parsed)?.values))),
+        Sort::Substrait(_) => Ok(None),
     }
 }
 
@@ -133,12 +166,11 @@ pub(super) fn bind(core: &Core, caller: &Caller, handle: &[u8], batches: &[Recor
         Sort::Sql(parsed) => parameters::rows(&parsed.parameters, batches)?,
         Sort::Substrait(_) => return Err(status::invalid("a Substrait plan has no parameters")),
     };
-    let bytes = rows.iter().flatten().map(ScalarValue::size).sum();
     let mut bound = prepared.bound.lock();
     // The values before go first, so that they do not stand in the way.
     *bound = Bound::default();
-    let weight = core.ledger.weigh(&caller.identity.principal, bytes).ok_or_else(status::too_much_held)?;
-    *bound = Bound { rows: Arc::new(rows), _weight: Some(weight) };
+    let weight = core.weigh(caller, parameters::bytes(&rows))?;
+    *bound = Bound { values: Arc::new(rows), weight: Some(weight) };
     Ok(())
 }
 

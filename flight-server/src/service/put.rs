@@ -12,14 +12,13 @@ use futures::{Stream, StreamExt, TryStreamExt, stream};
 use parking_lot::Mutex;
 use prost::{Message, bytes::Bytes};
 use sluice_engine::{EngineError, held_bytes};
-use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
 use super::{
     Caller, Core, ingest, parameters,
     prepared::{self, Sort},
     running::affected,
-    statement,
+    statement::{self, Control},
 };
 use crate::{
     status,
@@ -53,7 +52,7 @@ pub(super) async fn put(
     match put {
         Put::Update(Update::Sql(text)) => {
             let parsed = Arc::new(statement::one_statement(&caller.session()?, &text)?);
-            let outcome = statement::execute(core, caller, parsed, Vec::new(), &CancellationToken::new()).await?;
+            let outcome = statement::execute(core, caller, parsed, Vec::new(), &Control::default()).await?;
             Ok(updated(affected(&outcome)))
         }
         Put::Update(Update::Prepared(handle)) => {
@@ -62,7 +61,7 @@ pub(super) async fn put(
                 return Err(status::invalid("a Substrait plan answers rows; it is no update"));
             };
             let rows = parameters::rows(&parsed.parameters, &collect(core, first, rest).await?)?;
-            let outcome = statement::execute(core, caller, Arc::clone(parsed), rows, &CancellationToken::new()).await?;
+            let outcome = statement::execute(core, caller, Arc::clone(parsed), rows, &Control::default()).await?;
             Ok(updated(affected(&outcome)))
         }
         Put::Update(Update::Ingest(ask)) => {

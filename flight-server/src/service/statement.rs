@@ -17,7 +17,7 @@ use datafusion::{common::ScalarValue, physical_plan::stream::RecordBatchStreamAd
 use futures::{TryStreamExt, stream};
 use prost::{Message, bytes::Bytes};
 use sluice_engine::{
-    Described, Description, EngineError, Outcome, ResultLabels, Session, StatementKind, SubstraitQuery,
+    Described, Description, EngineError, Outcome, Progress, ResultLabels, Session, StatementKind, SubstraitQuery,
 };
 use sluice_planner::{
     bind::Parameters,
@@ -26,8 +26,14 @@ use sluice_planner::{
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
-use super::{Answers, Caller, Core, objects, operation::Operation, prepared};
+use super::{
+    Answers, Caller, Core, objects,
+    operation::Operation,
+    parameters::{self, BoundValues},
+    prepared,
+};
 use crate::{
+    handles::Weight,
     metrics::{self, Stage},
     status,
     wire::{IpcMessage, command::Question, encoded, wire_schema},
@@ -39,18 +45,41 @@ pub(crate) struct Announced {
     pub(super) schema: SchemaRef,
     pub(super) work: Work,
     pub(super) cancel: CancellationToken,
+    /// The weights of what it shares with a prepared statement.
+    pub(super) shared: Vec<Arc<Weight>>,
 }
 
 /// What is done when a statement is fetched.
 pub(crate) enum Work {
     /// It runs.
-    Sql(Arc<Parsed>, Arc<Vec<Vec<ScalarValue>>>),
+    Sql(Arc<Parsed>, BoundValues),
     /// It runs.
     Substrait(Arc<SubstraitQuery>),
     /// It has run.
     Done(Vec<RecordBatch>),
     /// It runs in the background since it was polled first.
     Operation(Arc<Operation>),
+}
+
+/// How a statement that changes something is told to end, and tells how far it has come.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Control {
+    pub(super) cancel: CancellationToken,
+    pub(super) progress: Progress,
+}
+
+impl Announced {
+    /// How much memory it takes besides what it shares, in bytes.
+    fn bytes(&self) -> usize {
+        let work = match &self.work {
+            // What has run is not lost for want of room, and a few rows that say what was done take none worth counting.
+            Work::Done(_) | Work::Operation(_) => return 0,
+            Work::Sql(..) | Work::Substrait(_) if !self.shared.is_empty() => 0,
+            Work::Sql(parsed, values) => parsed.bytes() + parameters::bytes(values),
+            Work::Substrait(query) => query.bytes(),
+        };
+        work + self.schema.fields().iter().map(|field| field.size()).sum::<usize>()
+    }
 }
 
 /// Announces what `question` asks.
@@ -197,16 +226,17 @@ pub(super) async fn announce_sql(
     core: &Core,
     caller: &Caller,
     parsed: Arc<Parsed>,
-    rows: Arc<Vec<Vec<ScalarValue>>>,
+    rows: BoundValues,
     description: Option<Arc<Description>>,
 ) -> Result<Announced, Status> {
     let kind = StatementKind::of(&parsed.statement);
-    let cancel = CancellationToken::new();
+    let control = Control::default();
     if kind.changes() {
-        let outcome = execute(core, caller, parsed, rows.as_ref().clone(), &cancel).await?;
+        let outcome = execute(core, caller, parsed, rows.as_ref().clone(), &control).await?;
         let (schema, batches) = answer(kind, outcome, caller).await?;
-        return Ok(Announced { schema, work: Work::Done(batches), cancel });
+        return Ok(Announced { schema, work: Work::Done(batches), cancel: control.cancel, shared: Vec::new() });
     }
+    let cancel = control.cancel;
     let bound = rows.first().map(|row| Parameters::bound(&parsed.parameters, vec![row.clone()]));
     let parameters = bound.or_else(|| parsed.parameters.is_empty().then(Parameters::default));
     let described = match (parameters, description) {
@@ -218,7 +248,7 @@ pub(super) async fn announce_sql(
         }
         (parameters, _) => describe(core, caller, caller.session()?, Arc::clone(&parsed), parameters).await?,
     };
-    Ok(Announced { schema: answered(&described, caller), work: Work::Sql(parsed, rows), cancel })
+    Ok(Announced { schema: answered(&described, caller), work: Work::Sql(parsed, rows), cancel, shared: Vec::new() })
 }
 
 /// A Substrait plan ready to be fetched.
@@ -232,7 +262,7 @@ pub(super) async fn announce_substrait(
     let (session, asked) = (caller.session()?, Arc::clone(&query));
     let work = async move { session.describe_substrait(&asked).await };
     let described = core.run(&turn, Stage::Analyze, &cancel, work).await?;
-    Ok(Announced { schema: answered(&described, caller), work: Work::Substrait(query), cancel })
+    Ok(Announced { schema: answered(&described, caller), work: Work::Substrait(query), cancel, shared: Vec::new() })
 }
 
 /// Runs a statement that changes something, and keeps what it changed of the session.
@@ -241,14 +271,15 @@ pub(super) async fn execute(
     caller: &Caller,
     parsed: Arc<Parsed>,
     rows: Vec<Vec<ScalarValue>>,
-    cancel: &CancellationToken,
+    control: &Control,
 ) -> Result<Outcome, Status> {
     let turn = core.turn(caller, family(StatementKind::of(&parsed.statement))).await?;
     let mut session = turn.session(caller)?;
+    session.followed_by(control.progress.clone());
     let home = core.engine.home().dir().to_path_buf();
     let statement = Arc::clone(&parsed);
     let work = async move { session.run_rows(&statement, rows, &home).await };
-    let outcome = core.run(&turn, Stage::Execute, cancel, work).await?;
+    let outcome = core.run(&turn, Stage::Execute, &control.cancel, work).await?;
     if let Statement::Set(variable) = &parsed.statement {
         caller.client.change(|session| session.set(variable)).map_err(|error| status::of(&error))?;
     }
@@ -313,7 +344,7 @@ pub(super) fn family(kind: StatementKind) -> metrics::StatementKind {
     }
 }
 
-/// Holds an announced statement for the caller.
+/// Keeps an announced statement for the caller; answers what the client is told of it.
 fn give(
     core: &Core,
     caller: &Caller,
@@ -321,8 +352,14 @@ fn give(
     descriptor: FlightDescriptor,
 ) -> Result<FlightInfo, Status> {
     let schema = Arc::clone(&announced.schema);
-    let handle = core.statements.give(caller.owner(), announced);
+    let handle = keep(core, caller, announced)?;
     info(core, &schema, handle, descriptor)
+}
+
+/// Keeps an announced statement for the caller; answers its handle.
+pub(super) fn keep(core: &Core, caller: &Caller, announced: Announced) -> Result<Bytes, Status> {
+    let weight = core.weigh(caller, announced.bytes())?;
+    Ok(core.statements.give(caller.owner(), announced, weight))
 }
 
 /// What a client is told of a statement.

@@ -32,7 +32,7 @@ pub enum Question {
     Metadata(Metadata),
     /// A statement whose answer is how many rows it changed.
     Update(Update),
-    /// The transaction that the statement would belong to, which there is none of.
+    /// A statement of a transaction; there are no transactions.
     InTransaction,
 }
 
@@ -70,7 +70,7 @@ pub enum Put {
     Update(Update),
     /// Parameters of a prepared query, for when it is executed.
     Bind(Bytes),
-    /// A statement of a transaction, which there is none of.
+    /// A statement of a transaction; there are no transactions.
     InTransaction,
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion_common::{DataFusionError, Result, TableReference, config::ConfigOptions, plan_err};
 use datafusion_expr::{
-    AggregateUDF, Expr, HigherOrderUDF, ScalarUDF, TableSource, WindowUDF,
+    AggregateUDF, Expr, HigherOrderUDF, LogicalPlanBuilder, ScalarUDF, TableSource, WindowUDF,
     planner::{ContextProvider, ExprPlanner, TypePlanner},
 };
 use sluice_catalog::{CatalogSnapshot, Contents, TableRequest, TableSnapshot};
@@ -13,7 +13,7 @@ use sluice_model::{Subject, TableAction, TableName};
 use sluice_policy::{Decisions, TableResource};
 
 use super::{
-    Binder, Relation,
+    Binder, Relation, SecurityBarrier,
     source::{GovernedSource, InlinedQuery, WorkTable},
 };
 use crate::{
@@ -140,7 +140,7 @@ impl Binder<'_, '_, '_> {
         }
     }
 
-    /// A view's query, bound on behalf of its owner. What goes wrong inside is the owner's to know.
+    /// A view's query, bound on behalf of its owner, behind a barrier. What goes wrong inside is the owner's to know.
     fn view(&self, view: &TableSnapshot, text: &str) -> Result<Arc<dyn TableSource>, PlanError> {
         let broken = || PlanError::BrokenView(view.name.clone());
         if self.via.contains(&view.name) {
@@ -153,7 +153,12 @@ impl Binder<'_, '_, '_> {
             PlanError::Denied(denials) => PlanError::Denied(denials),
             _ => broken(),
         })?;
-        Ok(Arc::new(InlinedQuery(plan)))
+        // Under the view's own name, however short the one that it was called by: explanations end at views.
+        let name = TableReference::partial(view.name.schema.as_str(), &*view.name.table);
+        let plan = SecurityBarrier::around(plan)
+            .and_then(|plan| LogicalPlanBuilder::from(plan).alias(name))
+            .and_then(LogicalPlanBuilder::build);
+        Ok(Arc::new(InlinedQuery(plan.map_err(PlanError::from_binding)?)))
     }
 
     /// Said of the outermost view alone: what is behind it is not the caller's to know.

@@ -3,6 +3,7 @@
 //! DataFusion's own planner does the work; this module decides what it can see. A table that the caller may not see
 //! is not there. Views are bound on behalf of their owners, and what every relation was reached through is kept.
 
+mod barrier;
 mod clauses;
 mod context;
 mod expectations;
@@ -23,6 +24,7 @@ use sluice_policy::{Authorizer, Decisions};
 use sqlparser::ast;
 
 use crate::{PlanError, parse::Versions};
+pub use barrier::SecurityBarrier;
 use context::Context;
 pub use context::resource;
 pub use expectations::{Expectations, Marker};
@@ -77,6 +79,8 @@ pub struct BoundPlan {
     pub(crate) relations: Vec<Relation>,
     pub(crate) expectations: Expectations,
     pub(crate) parameters: Vec<ParameterType>,
+    /// The values that a change of rows computes, as columns, without those that stay as they are. It is never run.
+    pub(crate) computed: Option<LogicalPlan>,
 }
 
 impl BoundPlan {
@@ -141,7 +145,7 @@ fn finished(
     let plan = surroundings.parameters.fill(plan)?;
     let parameters = parameters::inferred(&plan, surroundings.parameters)?;
     let relations = shared.relations.into_inner();
-    Ok(BoundPlan { plan, relations, expectations: Expectations::default(), parameters })
+    Ok(BoundPlan { plan, relations, expectations: Expectations::default(), parameters, computed: None })
 }
 
 /// What the binders of one statement, its own and those of its views, share.

@@ -20,6 +20,9 @@ pub(super) struct Rewritten {
     pub(super) query: Box<ast::Query>,
     /// What the boolean columns at the end of the query mean.
     pub(super) markers: Vec<Marker>,
+    /// A query for the new values alone, each under the condition that it is written under. A value that stays in its
+    /// column goes nowhere, and one that something is computed from does; in `query` the two cannot be told apart.
+    pub(super) computed: Option<Box<ast::Query>>,
 }
 
 /// The name of the marker that counts changed rows.
@@ -43,16 +46,17 @@ pub(super) fn rewrite(write: &Write, target: &TableSnapshot) -> Result<Rewritten
 fn update(update: &ast::Update, target: &TableSnapshot) -> Result<Rewritten, PlanError> {
     let condition = condition(update.selection.as_ref());
     let assigned = assignments(&update.assignments, target)?;
+    let mut computed = Vec::new();
     let columns = stored(target).map(|column| {
         let quoted = quote_identifier(column);
-        match assigned.get(column) {
-            Some(value) => format!("CASE WHEN {condition} THEN ({value}) ELSE {quoted} END AS {quoted}"),
-            None => quoted,
-        }
+        let Some(value) = assigned.get(column) else { return quoted };
+        let value = format!("CASE WHEN {condition} THEN ({value})");
+        computed.push(format!("{value} END AS {quoted}"));
+        format!("{value} ELSE {quoted} END AS {quoted}")
     });
     let columns = columns.collect::<Vec<_>>().join(", ");
     let text = format!("SELECT {columns}, ({condition}) IS TRUE AS {CHANGED} FROM {}", update.table);
-    rewritten(&text, &[(CHANGED, OnViolation::Count)])
+    rewritten(&text, &[(CHANGED, OnViolation::Count)])?.computing(&computed, &update.table.to_string())
 }
 
 fn delete(delete: &ast::Delete, target: &TableSnapshot) -> Result<Rewritten, PlanError> {
@@ -98,6 +102,7 @@ fn merge(merge: &ast::Merge, target: &TableSnapshot) -> Result<Rewritten, PlanEr
     action.push_str(" ELSE -1 END");
 
     let alias = &into.alias;
+    let mut computed = Vec::new();
     let columns = stored(target).map(|column| {
         let quoted = quote_identifier(column);
         let changed: String = clauses
@@ -111,6 +116,7 @@ fn merge(merge: &ast::Merge, target: &TableSnapshot) -> Result<Rewritten, PlanEr
         if changed.is_empty() {
             format!("{alias}.{quoted} AS {quoted}")
         } else {
+            computed.push(format!("CASE{changed} END AS {quoted}"));
             format!("CASE{changed} ELSE {alias}.{quoted} END AS {quoted}")
         }
     });
@@ -120,16 +126,19 @@ fn merge(merge: &ast::Merge, target: &TableSnapshot) -> Result<Rewritten, PlanEr
     };
     let leaves = format!("{} OR (({action}) = -1 AND {alias}.\"{TARGET}\" IS NULL)", among(&deleting));
     let twice = format!("{} AND count(*) OVER (PARTITION BY {alias}.\"{ROW}\") > 1", among(&taking));
-    let text = format!(
-        "SELECT {columns}, {leaves} AS {DELETED}, ({action}) >= 0 AS {CHANGED}, {twice} AS ambiguous \
-         FROM (SELECT *, TRUE AS \"{TARGET}\", row_number() OVER () AS \"{ROW}\" FROM {}) AS {alias} \
+    let pairs = format!(
+        "(SELECT *, TRUE AS \"{TARGET}\", row_number() OVER () AS \"{ROW}\" FROM {}) AS {alias} \
          FULL JOIN (SELECT *, TRUE AS \"{SOURCE}\" FROM {}) AS {} ON {}",
         into.relation, source.relation, source.alias, merge.on
+    );
+    let text = format!(
+        "SELECT {columns}, {leaves} AS {DELETED}, ({action}) >= 0 AS {CHANGED}, {twice} AS ambiguous FROM {pairs}"
     );
     rewritten(
         &text,
         &[(DELETED, OnViolation::DropRow), (CHANGED, OnViolation::Count), (AMBIGUOUS, OnViolation::FailUpdate)],
-    )
+    )?
+    .computing(&computed, &pairs)
 }
 
 const TARGET: &str = "in target";
@@ -262,12 +271,26 @@ fn condition(selection: Option<&ast::Expr>) -> String {
     selection.map_or_else(|| "TRUE".to_owned(), |condition| format!("({condition})"))
 }
 
+impl Rewritten {
+    /// The same, with the values that are computed over the rows of `from`.
+    fn computing(self, values: &[String], from: &str) -> Result<Self, PlanError> {
+        if values.is_empty() {
+            return Ok(self);
+        }
+        Ok(Self { computed: Some(parsed(&format!("SELECT {} FROM {from}", values.join(", ")))?), ..self })
+    }
+}
+
+fn parsed(text: &str) -> Result<Box<ast::Query>, PlanError> {
+    let parsed = parse_query(text);
+    Ok(parsed.map_err(|error| PlanError::Bug(format!("a rewritten statement does not parse: {error}")))?.0)
+}
+
 fn rewritten(text: &str, markers: &[(&str, OnViolation)]) -> Result<Rewritten, PlanError> {
-    let (query, _) =
-        parse_query(text).map_err(|error| PlanError::Bug(format!("a rewritten statement does not parse: {error}")))?;
+    let query = parsed(text)?;
     let markers = markers
         .iter()
         .map(|(name, on_violation)| Marker { name: (*name).into(), on_violation: *on_violation })
         .collect();
-    Ok(Rewritten { query, markers })
+    Ok(Rewritten { query, markers, computed: None })
 }

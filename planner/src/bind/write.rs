@@ -156,6 +156,9 @@ pub fn bind_change(
 ) -> Result<BoundPlan, PlanError> {
     let rewritten = rewrite::rewrite(write, target)?;
     let mut bound = bind(&rewritten.query, versions, surroundings, decisions)?;
+    if let Some(computed) = &rewritten.computed {
+        bound.computed = Some(bind(computed, versions, surroundings, decisions)?.plan);
+    }
     let schema = Arc::clone(bound.plan.schema());
     let stored = target.arrow_schema.fields();
     let mut exprs = Vec::with_capacity(schema.fields().len());

@@ -33,11 +33,11 @@ mod tests;
 use datafusion_common::{DFSchema, DFSchemaRef};
 use datafusion_expr::LogicalPlan;
 pub use relation::{ColumnLabel, Dependencies, Dependency, RelationLabel};
-use sluice_model::{Element, Elements, Label};
+use sluice_model::{Elements, Label};
 
 use crate::{
     PlanError,
-    bind::BoundPlan,
+    bind::{BoundPlan, SecurityBarrier},
     label::{
         reading::{Reading, TagReading, Via},
         rule::{Rule, RuleSet},
@@ -52,17 +52,14 @@ pub struct LabeledPlan {
     pub(crate) elements: Elements,
     /// What each of the plan's boolean columns depends on.
     pub(crate) markers: Vec<ColumnLabel>,
+    /// What each value that a change of rows computes depends on.
+    pub(crate) computed: Vec<ColumnLabel>,
 }
 
 impl LabeledPlan {
     /// The label of the result.
     pub fn label(&self) -> &RelationLabel {
         &self.label
-    }
-
-    /// The elements of a label of this plan.
-    pub fn elements_of<'a>(&'a self, label: &'a Label) -> impl Iterator<Item = &'a Element> + 'a {
-        self.elements.of(label)
     }
 
     /// What its columns and rows depend on.
@@ -84,8 +81,10 @@ pub fn label(bound: BoundPlan) -> Result<LabeledPlan, PlanError> {
     let mut labeller = Labeller::new(TagReading::default(), RuleSet::all());
     let label = labeller.relation(&bound.plan)?;
     let (label, markers) = bound.expectations.split_label(label);
+    let computed = bound.computed.as_ref().map(|plan| labeller.relation(plan)).transpose()?;
+    let computed = computed.map_or_else(Vec::new, |label| label.columns);
     let elements = labeller.reading.into_elements();
-    Ok(LabeledPlan { bound, label, elements, markers })
+    Ok(LabeledPlan { bound, label, elements, markers, computed })
 }
 
 /// Labels a plan, bottom up.
@@ -180,9 +179,10 @@ impl<R: Reading> Labeller<R> {
             LogicalPlan::Statement(_) => return Err(PlanError::no_rule("a session statement inside a query")),
             LogicalPlan::Explain(_) => return Err(PlanError::no_rule("EXPLAIN inside a query")),
             LogicalPlan::Analyze(_) => return Err(PlanError::no_rule("EXPLAIN ANALYZE")),
-            LogicalPlan::Extension(node) => {
-                return Err(PlanError::no_rule(format!("the extension node {}", node.node.name())));
-            }
+            LogicalPlan::Extension(node) => match SecurityBarrier::input(plan) {
+                Some(input) => self.relation(input)?,
+                None => return Err(PlanError::no_rule(format!("the extension node {}", node.node.name()))),
+            },
             LogicalPlan::Dml(_) => return Err(PlanError::no_rule("a write inside a query")),
             LogicalPlan::Ddl(_) => return Err(PlanError::no_rule("a definition inside a query")),
             LogicalPlan::Copy(_) => return Err(PlanError::no_rule("COPY")),

@@ -60,6 +60,7 @@ pub fn parse_among(text: &str, names: &Arc<Names>) -> Result<Vec<Parsed>, ParseE
         .into_iter()
         .map(|(tokens, span)| {
             let parameters = placeholders::names(&tokens).map_err(|token| misplaced(&source, &token))?;
+            let count = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).count();
             let mut cursor = Cursor::new(&source, tokens, span, Arc::clone(&names));
             let statement = statement(&mut cursor)?;
             cursor.end()?;
@@ -68,7 +69,7 @@ pub fn parse_among(text: &str, names: &Arc<Names>) -> Result<Vec<Parsed>, ParseE
                 names = Arc::new(Names { schema: schema.clone(), ..names.as_ref().clone() });
             }
             let (text, versions) = (secret::redact(source.slice(span)).into(), cursor.into_versions());
-            Ok(Parsed { statement, text, span, versions, parameters })
+            Ok(Parsed { statement, text, span, versions, parameters, tokens: count })
         })
         .collect()
 }

@@ -14,6 +14,9 @@ use super::{
     versions::Versions,
 };
 
+/// What a token becomes at most, in bytes: `SELECT 1,1,1` has an expression for two of them.
+const BYTES_PER_TOKEN: usize = 400;
+
 /// A statement with the text that it was read from.
 #[derive(Debug, Clone)]
 pub struct Parsed {
@@ -28,9 +31,16 @@ pub struct Parsed {
     /// The names of its parameters without the dollar sign, each once; numbers from one without a gap, or names in
     /// the order in which they first stand.
     pub parameters: Vec<Arc<str>>,
+    /// How many words, literals and marks it is made of.
+    pub tokens: usize,
 }
 
 impl Parsed {
+    /// How much memory it takes, in bytes, or a little more.
+    pub fn bytes(&self) -> usize {
+        self.text.len() + BYTES_PER_TOKEN * self.tokens
+    }
+
     /// Every relation that the statement's queries name, `WITH` queries included.
     pub fn relations(&self) -> Vec<TableRef> {
         self.statement.relations(&self.versions)

@@ -219,3 +219,17 @@ fn an_arrow_stream_holds_what_is_answered_and_nothing_else() {
         }
     }
 }
+
+/// What these answer is not computed from their arguments, so that no label says what it gives away.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_function_looks_behind_the_values() {
+    let home = TestHome::new().await;
+    for call in ["input_file_name()", "file_row_index()", "arrow_field(city)", "arrow_metadata(city)"] {
+        for text in
+            [format!("SELECT {call} FROM crm.people"), format!("SELECT city FROM crm.people WHERE {call} IS NULL")]
+        {
+            let error = home.error("ana", &text).await;
+            assert!(error.contains("Invalid function") || error.contains("no function"), "{text}: {error}");
+        }
+    }
+}

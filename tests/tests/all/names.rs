@@ -67,8 +67,19 @@ async fn a_hidden_object_and_a_missing_one_look_the_same() {
         assert!(rows.iter().all(|row| !row.contains("crm")), "{list}: {rows:#?}");
     }
     let log = home.ok(ADMIN, "SHOW AUDIT FOR eve").await;
-    assert!(log.iter().any(|line| line.contains("`crm.people` exists and is not visible")), "{log:#?}");
-    assert!(log.iter().any(|line| line.contains("`crm.nobody` does not exist")), "{log:#?}");
+    assert!(
+        log.iter().any(|line| line.contains("`crm.people` does not exist or is not visible: it exists")),
+        "{log:#?}"
+    );
+    assert!(
+        log.iter().any(|line| line.contains("`crm.nobody` does not exist or is not visible: it does not")),
+        "{log:#?}"
+    );
+    for log in ["SHOW AUDIT", "SHOW AUDIT FOR eve"] {
+        let own = home.ok("eve", log).await;
+        assert!(own.iter().any(|line| line.contains("`crm.people` does not exist or is not visible|")), "{own:#?}");
+        assert!(own.iter().all(|line| !line.contains("it exists") && !line.contains("it does not")), "{own:#?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -77,4 +88,35 @@ async fn with_queries_shadow_and_local_names_are_not_tables() {
     assert_eq!(home.ok("ana", "WITH people AS (SELECT 7 AS x) SELECT x FROM people").await, ["7"]);
     assert_eq!(home.ok("ana", "WITH \"crm.people\" AS (SELECT 7 AS x) SELECT x FROM \"crm.people\"").await, ["7"]);
     assert!(home.error("ana", "SELECT * FROM people").await.contains("schema.table"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_policy_hides_in_a_schema_is_as_one_that_is_not_there() {
+    let home = TestHome::new().await;
+    let orders = home.engine.catalog().table(&sluice_model::TableName::new("crm", "orders")).await.unwrap().unwrap();
+    let policy = format!(
+        "CREATE POLICY hidden AS CEDAR $$ forbid (principal == User::\"ana\", action in Action::\"SELECT\", \
+         resource == Table::\"{}\"); $$",
+        orders.id.as_str()
+    );
+    home.ok(ADMIN, &policy).await;
+    for hidden in [
+        "SELECT * FROM crm.orders",
+        "CREATE TABLE crm.orders (x INT)",
+        "CREATE TABLE IF NOT EXISTS crm.orders (x INT)",
+        "CREATE TABLE crm.orders AS SELECT 1 AS x",
+        "CREATE TABLE crm.orders AS SELECT nothing FROM crm.people",
+        "CREATE OR REPLACE TABLE crm.orders AS SELECT 1 AS x",
+        "CREATE OR REPLACE TABLE crm.orders AS SELECT nothing FROM crm.people",
+        "CREATE VIEW crm.orders AS SELECT 1 AS x",
+        "INSERT INTO crm.orders VALUES (1)",
+        "DROP TABLE crm.orders",
+        "DROP TABLE IF EXISTS crm.orders",
+    ] {
+        let told = async |name: &str| {
+            let outcome = home.run("ana", &hidden.replace("orders", name)).await;
+            format!("{:?}", outcome.map_err(|error| format!("{error} {:?}", error.hint()))).replace(name, "X")
+        };
+        assert_eq!(told("orders").await, told("absent").await, "{hidden}");
+    }
 }

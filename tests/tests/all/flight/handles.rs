@@ -166,3 +166,49 @@ async fn a_prepared_statement_is_its_owners() {
     assert_eq!(super::client::first_column(&rows), [SECRET]);
     watch.finish(&mut served, &format!("{} forged and 2 foreign prepared statements", all.len())).await;
 }
+
+/// A statement that is reckoned at some 12 MB while it is held.
+fn long(n: usize) -> String {
+    format!("SELECT n FROM open.numbers WHERE n IN ({n}{})", ", 1000000".repeat(15_000))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_principal_holds_so_much_by_its_handles_and_no_more() {
+    let mut served = Served::start("");
+    let (ana, eve) = (served.client("ana").await, served.client("eve").await);
+    let watch = Watch::over(&served).await;
+    let foreign = eve.info(&statement(&long(1))).await.unwrap();
+    let other = ana.clone().with("x-sluice-session", "other");
+    let oldest = other.info(&statement(&long(1))).await.unwrap();
+    let mut latest = Vec::new();
+    for n in 0..20 {
+        latest.push(ana.info(&statement(&long(n))).await.unwrap());
+    }
+    let unknown = told(&ana.fetch(ticket(&Bytes::from_static(&[1; 32]))).await.unwrap_err());
+    assert_eq!(told(&other.fetch(ticket_of(&oldest)).await.unwrap_err()), unknown, "pushed out from another session");
+    assert_eq!(told(&ana.fetch(ticket_of(&latest[0])).await.unwrap_err()), unknown);
+    assert_eq!(super::client::first_column(&ana.fetch(ticket_of(&latest[19])).await.unwrap().1), ["19"]);
+    assert_eq!(super::client::first_column(&eve.fetch(ticket_of(&foreign)).await.unwrap().1), ["1"]);
+
+    // What was prepared is not pushed out by anything: it is the next that is refused.
+    let mut prepared = Vec::new();
+    let refused = loop {
+        match ana.prepare(&long(prepared.len())).await {
+            Ok(handle) => prepared.push(handle),
+            Err(status) => break status,
+        }
+    };
+    assert_eq!((prepared.len(), refused.code()), (11, Code::ResourceExhausted), "{refused:?}");
+    assert!(String::from_utf8_lossy(refused.details()).contains("HANDLES"), "{refused:?}");
+    assert_eq!(told(&ana.fetch(ticket_of(&latest[19])).await.unwrap_err()), unknown, "it made room");
+    for (n, handle) in prepared.iter().enumerate() {
+        assert_eq!(super::client::first_column(&ana.ask(&prepared_query(handle)).await.unwrap().1), [n.to_string()]);
+    }
+    let close = ActionClosePreparedStatementRequest { prepared_statement_handle: prepared.remove(0) };
+    ana.action("ClosePreparedStatement", close.as_any().encode_to_vec()).await.unwrap();
+    ana.prepare(&long(0)).await.unwrap();
+    for client in [&ana, &other, &eve] {
+        client.action("CloseSession", Vec::new()).await.unwrap();
+    }
+    watch.finish(&mut served, "21 long statements announced and 12 prepared, 11 held").await;
+}

@@ -16,6 +16,7 @@ mod invisible;
 mod leftovers;
 mod logins;
 mod oversized;
+mod polled;
 mod raw;
 mod replaced;
 mod revoked;

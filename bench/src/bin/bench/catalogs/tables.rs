@@ -83,7 +83,7 @@ pub(super) fn script(file: &Path) -> String {
 
 /// Adds copies of the model tables until there are `tables`.
 ///
-/// They are made as the rows that [`sluice_catalog::Catalog::create_tables`] would make, which takes several
+/// They are made as the rows that [`sluice_catalog::Catalog::create_table`] would make, which takes several
 /// statements a table and so many minutes for a million.
 pub(super) async fn multiply(store: &mut SqliteConnection, tables: usize) -> anyhow::Result<()> {
     let (first, last): (i64, i64) = query_as("SELECT min(key), max(key) FROM relation").fetch_one(&mut *store).await?;
