@@ -5,7 +5,7 @@ use std::sync::Arc;
 use datafusion::{
     catalog::Session,
     common::{
-        DFSchema,
+        JoinType,
         tree_node::{Transformed, TreeNodeRecursion},
     },
     error::Result,
@@ -27,8 +27,8 @@ use sluice_planner::bind::SecurityBarrier;
 
 /// `plan` with conditions that cannot fail behind the barriers that they stand before, if there are any.
 ///
-/// A condition that compares columns with each other or with constants, and with nothing computed, is true or not for a
-/// row and never fails. So a file that holds no such row need not be read.
+/// A condition that compares stored columns with each other or with constants, and with nothing computed, is true or not
+/// for a row and never fails. So a file that holds no such row need not be read.
 pub(crate) fn with_safe_conditions_across(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     plan.transform_down_with_subqueries(|node| {
         let LogicalPlan::Filter(filter) = node else { return Ok(Transformed::no(node)) };
@@ -37,7 +37,7 @@ pub(crate) fn with_safe_conditions_across(plan: LogicalPlan) -> Result<Transform
         };
         let (safe, others): (Vec<_>, Vec<_>) = split_conjunction_owned(filter.predicate.clone())
             .into_iter()
-            .partition(|condition| is_safe(condition, input.schema()));
+            .partition(|condition| is_safe(condition, input));
         let Some(safe) = conjunction(safe) else {
             return Ok(Transformed::no(LogicalPlan::Filter(filter)));
         };
@@ -50,15 +50,16 @@ pub(crate) fn with_safe_conditions_across(plan: LogicalPlan) -> Result<Transform
     })
 }
 
-/// Whether `condition` has an answer for every row, whatever is in it.
-fn is_safe(condition: &Expr, schema: &DFSchema) -> bool {
-    let same_type = |left: &Expr, right: &Expr| {
-        let types = left.get_type(schema).ok().zip(right.get_type(schema).ok());
-        is_plain(left) && is_plain(right) && types.is_some_and(|(left, right)| left == right && !left.is_nested())
+/// Whether `condition` has an answer for every row of `input` and of what `input` reads, whatever is in it.
+fn is_safe(condition: &Expr, input: &LogicalPlan) -> bool {
+    let type_of = |value: &Expr| value.get_type(input.schema()).ok().filter(|data_type| !data_type.is_nested());
+    let comparable = |left: &Expr, right: &Expr| {
+        let types = type_of(left).zip(type_of(right));
+        is_plain(left, input) && is_plain(right, input) && types.is_some_and(|(left, right)| left == right)
     };
     match condition {
         Expr::BinaryExpr(BinaryExpr { left, op: Operator::And | Operator::Or, right }) => {
-            is_safe(left, schema) && is_safe(right, schema)
+            is_safe(left, input) && is_safe(right, input)
         }
         Expr::BinaryExpr(BinaryExpr {
             left,
@@ -72,16 +73,56 @@ fn is_safe(condition: &Expr, schema: &DFSchema) -> bool {
                 | Operator::IsDistinctFrom
                 | Operator::IsNotDistinctFrom,
             right,
-        }) => same_type(left, right),
-        Expr::Not(inner) => is_safe(inner, schema),
-        Expr::IsNull(value) | Expr::IsNotNull(value) => is_plain(value),
-        Expr::InList(InList { expr, list, negated: _ }) => list.iter().all(|value| same_type(expr, value)),
+        }) => comparable(left, right),
+        Expr::Not(inner) => is_safe(inner, input),
+        Expr::IsNull(value) | Expr::IsNotNull(value) => is_plain(value, input),
+        Expr::InList(InList { expr, list, negated: _ }) => list.iter().all(|value| comparable(expr, value)),
         _ => false,
     }
 }
 
-fn is_plain(value: &Expr) -> bool {
-    matches!(value, Expr::Column(_) | Expr::Literal(..))
+fn is_plain(value: &Expr, input: &LogicalPlan) -> bool {
+    match value {
+        Expr::Literal(..) => true,
+        Expr::Column(column) => {
+            input.schema().maybe_index_of_column(column).is_some_and(|position| is_stored(input, position))
+        }
+        _ => false,
+    }
+}
+
+fn unaliased(expression: &Expr) -> &Expr {
+    match expression {
+        Expr::Alias(alias) => unaliased(&alias.expr),
+        other => other,
+    }
+}
+
+/// Whether a column of `plan` is a table's own, handed on as it is. One that a view computes would be computed for rows
+/// that the view leaves out, and may fail there.
+fn is_stored(plan: &LogicalPlan, position: usize) -> bool {
+    if let Some(input) = SecurityBarrier::input(plan) {
+        return is_stored(input, position);
+    }
+    match plan {
+        LogicalPlan::TableScan(_) => true,
+        LogicalPlan::SubqueryAlias(alias) => is_stored(&alias.input, position),
+        LogicalPlan::Filter(filter) => is_stored(&filter.input, position),
+        LogicalPlan::Sort(sort) => is_stored(&sort.input, position),
+        LogicalPlan::Limit(limit) => is_stored(&limit.input, position),
+        LogicalPlan::Projection(projection) => match projection.expr.get(position).map(unaliased) {
+            Some(column @ Expr::Column(_)) => is_plain(column, &projection.input),
+            _ => false,
+        },
+        LogicalPlan::Join(join) if matches!(join.join_type, JoinType::Inner | JoinType::Left | JoinType::Right) => {
+            let left = join.left.schema().fields().len();
+            match position.checked_sub(left) {
+                None => is_stored(&join.left, position),
+                Some(position) => is_stored(&join.right, position),
+            }
+        }
+        _ => false,
+    }
 }
 
 /// Plans barriers.

@@ -184,16 +184,21 @@ fn opened(plan: &LogicalPlan) -> Result<(LogicalPlan, Vec<Arc<dyn TableProvider>
     Ok((plan.data, tables))
 }
 
+/// How many barriers a condition may cross, one behind the other. A join makes some conditions anew each time, so that
+/// there may always be one to move.
+const MOST_CROSSINGS: usize = 3;
+
 /// The plan as it will run. Conditions that may cross a view's barrier are moved on behind it.
 fn optimized(state: &SessionState, plan: &LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
     let mut plan = state.optimize(plan)?;
-    loop {
+    for _ in 0..MOST_CROSSINGS {
         let moved = with_safe_conditions_across(plan)?;
         if !moved.transformed {
             return Ok(moved.data);
         }
         plan = state.optimize(&moved.data)?;
     }
+    Ok(plan)
 }
 
 /// INVARIANT: every leaf of the plan that will run is a table that was decided about, or holds no table's rows.

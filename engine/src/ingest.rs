@@ -177,7 +177,8 @@ impl Session {
         }
         let mut schema = Arc::clone(&ingest.schema);
         let mut batches = Vec::new();
-        let mut fit = None;
+        // Clients annotate their columns, and the table has none of that.
+        let mut fit = Fit::new(&ingest.schema, &ingest.schema, name)?;
         match (self.temporary().rows(&name.table), ingest.mode) {
             (None, IngestMode::Append) => return Err(EngineError::not_visible(name)),
             (Some(_), IngestMode::Create) => {
@@ -187,7 +188,7 @@ impl Session {
                 ));
             }
             (Some((target, rows)), IngestMode::Append | IngestMode::CreateAppend) => {
-                fit = Some(Fit::new(&ingest.schema, &target, name)?);
+                fit = Fit::new(&ingest.schema, &target, name)?;
                 (schema, batches) = (target, rows);
             }
             (None, IngestMode::Create | IngestMode::Replace | IngestMode::CreateAppend)
@@ -199,10 +200,7 @@ impl Session {
         while let Some(batch) = rows.next().await {
             let batch = batch?;
             count += batch.num_rows() as u64;
-            let batch = match &fit {
-                Some(fit) => fit.apply(&batch)?,
-                None => batch,
-            };
+            let batch = fit.apply(&batch)?;
             bytes += held_bytes(&batch);
             batches.push(batch);
             // No more is held than is needed to see that it is too much.

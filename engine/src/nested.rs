@@ -2,7 +2,8 @@
 //!
 //! `CASE` and `nullif` lay nulls over a list or struct and leave what is in it. Functions that look into it, such as a
 //! struct's fields, do not look at those nulls: what a view masks comes out. Arrow's cast to lists of a fixed length takes
-//! the items from the front of their buffer, where those of rows lie that an `OFFSET` has skipped. So such values are given
+//! the items from the front of their buffer, where those of rows lie that an `OFFSET` has skipped, and its casts of
+//! dictionaries convert every value of the dictionary, and fail because of one that no row has. So such values are given
 //! buffers that hold nothing else, before anything looks into them.
 
 use std::sync::{Arc, LazyLock};
@@ -49,17 +50,32 @@ pub(crate) fn with_exact_values(plan: LogicalPlan) -> Result<LogicalPlan> {
 fn rewritten(expression: Expr, names: &NamePreserver, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let name = names.save(&expression);
     let rewritten = expression.transform_up(|part| match Place::of(&part) {
-        Some(Place::Input) => part.map_children(|value| Ok(Transformed::yes(EXACT.call(vec![value])))),
+        Some(Place::Input) if !casts_values_alone(&part, schema) => {
+            part.map_children(|value| Ok(Transformed::yes(EXACT.call(vec![value]))))
+        }
         // What has no type that can be told here may well be nested.
         Some(Place::Output) if part.get_type(schema).map_or(true, |data_type| data_type.is_nested()) => {
             Ok(Transformed::yes(EXACT.call(vec![part])))
         }
-        Some(Place::Output) | None => Ok(Transformed::no(part)),
+        Some(Place::Input | Place::Output) | None => Ok(Transformed::no(part)),
     })?;
     Ok(if rewritten.transformed { rewritten.update_data(|expression| name.restore(expression)) } else { rewritten })
 }
 
-/// Where an expression needs exact values, if they are nested.
+/// Whether a cast looks at the values of its input and at nothing else. What has no type that can be told does not.
+fn casts_values_alone(expression: &Expr, schema: &DFSchema) -> bool {
+    let (Expr::Cast(Cast { expr, field }) | Expr::TryCast(TryCast { expr, field })) = expression else { return true };
+    let into = field.data_type();
+    !into.is_nested()
+        && match expr.get_type(schema) {
+            // Unpacking takes the values that are pointed at; everything else converts the whole dictionary first.
+            Ok(DataType::Dictionary(_, value)) => *value == *into,
+            Ok(DataType::RunEndEncoded(..)) | Err(_) => false,
+            Ok(from) => !from.is_nested(),
+        }
+}
+
+/// Where an expression needs exact values, if they are nested or encoded.
 enum Place {
     /// It takes what is not a value of its input.
     Input,
@@ -70,9 +86,7 @@ enum Place {
 impl Place {
     fn of(expression: &Expr) -> Option<Self> {
         match expression {
-            Expr::Cast(Cast { field, .. }) | Expr::TryCast(TryCast { field, .. }) if field.data_type().is_nested() => {
-                Some(Self::Input)
-            }
+            Expr::Cast(_) | Expr::TryCast(_) => Some(Self::Input),
             Expr::Case(_) => Some(Self::Output),
             Expr::ScalarFunction(call) if call.name() == "nullif" => Some(Self::Output),
             _ => None,

@@ -253,22 +253,23 @@ fn settled(element: &Element, place: &sluice_model::Origin, snapshot: &CatalogSn
 }
 
 /// What flows anywhere else than where it already is: a value that stays in its column needs nothing, whereas one that a
-/// new value is computed from, its own column's too, shows in whether the statement fails.
+/// new value is computed from, or a row chosen by, shows in whether the statement fails.
 fn without_own(labeled: &LabeledPlan, table: &TableSnapshot) -> [(Flow, Label); 3] {
+    let mut computed = Label::empty();
+    for column in &labeled.computed {
+        computed.join(&column.all());
+    }
+    let flowing = |label: &Label, own: &[Element]| -> Label {
+        label.iter().filter(|id| computed.contains(*id) || !own.contains(labeled.elements.get(*id))).collect()
+    };
     let (mut direct, mut indirect) = (Label::empty(), Label::empty());
     for (column, target) in labeled.label.columns.iter().zip(&table.columns) {
         let own = own_elements(&target.tags, &table.name.column(target.name.clone()).into());
-        let foreign =
-            |label: &Label| -> Label { label.iter().filter(|id| !own.contains(labeled.elements.get(*id))).collect() };
-        direct.join(&foreign(&column.direct));
-        indirect.join(&foreign(&column.indirect));
-    }
-    for column in &labeled.computed {
-        direct.join(&column.direct);
-        indirect.join(&column.indirect);
+        direct.join(&flowing(&column.direct, &own));
+        indirect.join(&flowing(&column.indirect, &own));
     }
     let own = own_elements(&table.row_tags, &sluice_model::Origin::rows(&table.name));
-    let rows = labeled.label.rows.iter().filter(|id| !own.contains(labeled.elements.get(*id))).collect();
+    let rows = flowing(&labeled.label.rows, &own);
     [(Flow::Direct, direct), (Flow::Indirect, indirect), (Flow::Row, rows)]
 }
 

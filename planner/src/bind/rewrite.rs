@@ -20,8 +20,9 @@ pub(super) struct Rewritten {
     pub(super) query: Box<ast::Query>,
     /// What the boolean columns at the end of the query mean.
     pub(super) markers: Vec<Marker>,
-    /// A query for the new values alone, each under the condition that it is written under. A value that stays in its
-    /// column goes nowhere, and one that something is computed from does; in `query` the two cannot be told apart.
+    /// A query for what is computed alone: new values, each under the condition that it is written under, and what rows
+    /// are chosen by. A value that stays in its column goes nowhere, and one that something is computed from does; in
+    /// `query` the two cannot be told apart.
     pub(super) computed: Option<Box<ast::Query>>,
 }
 
@@ -66,8 +67,9 @@ fn delete(delete: &ast::Delete, target: &TableSnapshot) -> Result<Rewritten, Pla
     };
     let columns = stored(target).map(quote_identifier).collect::<Vec<_>>().join(", ");
     let condition = condition(delete.selection.as_ref());
-    let text = format!("SELECT {columns}, ({condition}) IS TRUE AS {DELETED} FROM {from}");
-    rewritten(&text, &[(DELETED, OnViolation::DropRow)])
+    let chosen = format!("({condition}) IS TRUE AS {DELETED}");
+    let text = format!("SELECT {columns}, {chosen} FROM {from}");
+    rewritten(&text, &[(DELETED, OnViolation::DropRow)])?.computing(&[chosen], &from.to_string())
 }
 
 /// One `WHEN` clause, as the text of its parts.
@@ -102,7 +104,7 @@ fn merge(merge: &ast::Merge, target: &TableSnapshot) -> Result<Rewritten, PlanEr
     action.push_str(" ELSE -1 END");
 
     let alias = &into.alias;
-    let mut computed = Vec::new();
+    let mut computed = vec![format!("({action}) AS action"), format!("({}) AS pairs", merge.on)];
     let columns = stored(target).map(|column| {
         let quoted = quote_identifier(column);
         let changed: String = clauses
@@ -274,9 +276,6 @@ fn condition(selection: Option<&ast::Expr>) -> String {
 impl Rewritten {
     /// The same, with the values that are computed over the rows of `from`.
     fn computing(self, values: &[String], from: &str) -> Result<Self, PlanError> {
-        if values.is_empty() {
-            return Ok(self);
-        }
         Ok(Self { computed: Some(parsed(&format!("SELECT {} FROM {from}", values.join(", ")))?), ..self })
     }
 }

@@ -94,6 +94,12 @@ impl<R: Reading> Labeller<R> {
             .flatten()
             .find_map(|(schema, columns)| columns.get(schema.maybe_index_of_column(column)?))
             .cloned()
-            .ok_or_else(|| PlanError::Bug(format!("the column `{column}` refers to nothing")))
+            .ok_or_else(|| {
+                // DataFusion plans `SELECT unnest(a) … ORDER BY b`, and no operator hands on `b`.
+                PlanError::invalid_hint(
+                    "a column is named where it cannot be reached",
+                    "select it too: ORDER BY over UNNEST reaches selected columns alone",
+                )
+            })
     }
 }

@@ -22,6 +22,7 @@ fn wrong_sql_says_what_was_expected_and_where() {
         ("CREATE EXTERNAL TABLE a.b STORED AS XML LOCATION 'x'", "PARQUET, CSV, JSON or DELTA"),
         ("SHOW NOTHING", "LINEAGE"),
         ("SELECT 'open", "Unterminated"),
+        ("SELECT unnest([1, 2]) FROM (VALUES (1)) AS v (n) ORDER BY n", "reaches selected columns alone"),
     ] {
         let said = home.fails(1, &["sql", "-c", text]);
         assert!(said.contains(wanted), "{text}: {said}");

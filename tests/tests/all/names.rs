@@ -100,6 +100,9 @@ async fn a_table_that_policy_hides_in_a_schema_is_as_one_that_is_not_there() {
         orders.id.as_str()
     );
     home.ok(ADMIN, &policy).await;
+    home.ok(ADMIN, "GRANT CREATE ON SCHEMA crm TO USER ana").await;
+    home.ok("ana", "CREATE TABLE crm.own AS SELECT 1 AS x").await;
+    home.ok(ADMIN, "REVOKE CREATE ON SCHEMA crm FROM USER ana").await;
     for hidden in [
         "SELECT * FROM crm.orders",
         "CREATE TABLE crm.orders (x INT)",
@@ -112,6 +115,7 @@ async fn a_table_that_policy_hides_in_a_schema_is_as_one_that_is_not_there() {
         "INSERT INTO crm.orders VALUES (1)",
         "DROP TABLE crm.orders",
         "DROP TABLE IF EXISTS crm.orders",
+        "ALTER TABLE crm.own RENAME TO orders",
     ] {
         let told = async |name: &str| {
             let outcome = home.run("ana", &hidden.replace("orders", name)).await;

@@ -221,9 +221,26 @@ async fn no_condition_of_a_reader_looks_at_rows_that_a_view_leaves_out() {
          CREATE VIEW lab.joined AS SELECT p.id, p.salary, p.day FROM hr.pay p JOIN (VALUES ('EU')) AS r (name) ON p.region = r.name;
          CREATE VIEW lab.first AS SELECT id, salary, day FROM (SELECT * FROM hr.pay ORDER BY id LIMIT 3);
          CREATE VIEW lab.sums AS SELECT id, sum(salary) AS salary, max(day) AS day FROM hr.pay GROUP BY id HAVING max(region) = 'EU';
-         CREATE VIEW lab.short AS SELECT id, salary, day FROM lab.eu",
+         CREATE VIEW lab.short AS SELECT id, salary, day FROM lab.eu;
+         CREATE VIEW lab.computed AS SELECT id, salary / (777 - salary) AS r, CAST(day AS DATE) AS day FROM hr.pay
+           WHERE region = 'EU' AND id <> 2;
+         CREATE VIEW lab.subquery AS SELECT v.id, (SELECT max(p.salary) FROM hr.pay p WHERE p.id = v.id) AS salary
+           FROM (VALUES (1), (2), (3)) AS v (id)",
     )
     .await;
+    // What a view computes, it computes for its own rows, whatever is asked of it.
+    for condition in
+        ["r = 0", "r < 5", "r IS NOT NULL", "r IN (0, 1)", "day >= DATE '2026-01-01'", "day IS NOT NULL", "id > 0"]
+    {
+        let text = format!("SELECT count(*) FROM lab.computed WHERE {condition}");
+        assert_eq!(home.ok("eve", &text).await, ["2"], "{text}");
+    }
+    for text in [
+        "SELECT count(*) FROM lab.subquery WHERE 1 / (salary - 777) < 5",
+        "SELECT count(*) FROM lab.subquery a JOIN lab.subquery b ON a.id = b.id AND 1 / (b.salary - 777) < 5",
+    ] {
+        assert_eq!(home.ok("eve", text).await, ["3"], "{text}");
+    }
     for view in ["eu", "joined", "first", "sums", "short"] {
         for fails in [
             "1 / (CASE WHEN id = 7 AND salary >= 500 THEN 0 ELSE 1 END) = 1",
@@ -245,6 +262,15 @@ async fn no_condition_of_a_reader_looks_at_rows_that_a_view_leaves_out() {
         ] {
             let text = format!("SELECT count(*) FROM lab.{view} WHERE {condition}");
             assert_eq!(home.ok("eve", &text).await, [count], "{text}");
+        }
+        for (ordinary, rows) in [
+            ("LEFT JOIN lab.{view} b ON a.id = b.id AND a.id = 2", "3"),
+            ("RIGHT JOIN lab.{view} b ON a.id = b.id AND b.id = 2", "3"),
+            ("JOIN lab.{view} b USING (id) WHERE a.id = 2 OR b.salary = 10", "2"),
+            ("LEFT JOIN lab.{view} b ON a.id = b.id LEFT JOIN lab.{view} c ON b.id = c.id AND b.id = 2", "3"),
+        ] {
+            let text = format!("SELECT count(*) FROM lab.{view} a {ordinary}").replace("{view}", view);
+            assert_eq!(home.ok("eve", &text).await, [rows], "{text}");
         }
         let joined = format!(
             "SELECT a.id FROM lab.{view} a JOIN lab.{view} b ON a.id = b.id AND 1 / (b.salary - 777) < 5 ORDER BY 1 LIMIT 2"

@@ -240,6 +240,20 @@ async fn a_value_that_a_new_one_is_computed_from_needs_process_in_its_own_column
         let refused = home.denied("eve", probe).await;
         assert!(refused.contains(&"lab.pay.salary finance.amount PROCESS".to_owned()), "{probe}: {refused:?}");
     }
+    // Nor may rows be chosen by it where all rows of the table carry what it carries.
+    home.ok("bot", "CREATE TABLE lab.high AS SELECT id, amount AS salary FROM crm.orders WHERE amount > 0").await;
+    home.ok(ADMIN, "GRANT SELECT, MODIFY ON TABLE lab.high TO USER eve").await;
+    for probe in [
+        "DELETE FROM lab.high WHERE 1 / (salary - 12) > 10000",
+        "DELETE FROM lab.high WHERE salary > 700",
+        "UPDATE lab.high SET id = 0 WHERE salary > 700",
+        "MERGE INTO lab.high t USING (VALUES (1)) AS s (id) ON t.id = s.id AND 1 / (t.salary - 12) > 10000 WHEN MATCHED THEN DELETE",
+        "MERGE INTO lab.high t USING (VALUES (1)) AS s (id) ON t.id = s.id WHEN MATCHED AND t.salary > 700 THEN DELETE",
+    ] {
+        let refused = home.denied("eve", probe).await;
+        assert!(refused.iter().any(|denial| denial.ends_with("finance.amount PROCESS")), "{probe}: {refused:?}");
+    }
+    home.ok("eve", "DELETE FROM lab.high WHERE id = 1").await;
     // What stays where it is needs nothing.
     home.ok("eve", "UPDATE lab.pay SET city = 'Ulm' WHERE city = 'Rome'").await;
     home.ok("eve", "UPDATE lab.pay SET salary = 0 WHERE id = 2").await;

@@ -206,6 +206,18 @@ def test_a_temporary_table_is_read_by_its_session_and_by_no_other(server, wanda)
     assert "mine_alone" not in str(server.home.rows("SHOW TABLES"))
 
 
+def test_a_temporary_table_may_be_made_of_annotated_columns(wanda):
+    fields = [field.with_metadata({"of": "the client"}) for field in PEOPLE.schema]
+    annotated = pa.table(PEOPLE.columns, schema=pa.schema(fields, metadata={"pandas": "{}"}))
+    answered = adbc.table(wanda, "SELECT 1 AS id, 'ann' AS name")
+    assert answered.schema.field("id").metadata
+    for name, table in (("annotated", annotated), ("answered", answered)):
+        assert adbc.ingest(wanda, name, table, temporary=True) == len(table)
+        assert adbc.value(wanda, f"SELECT count(*) FROM {name}") == len(table)
+        assert adbc.ingest(wanda, name, table, "append", temporary=True) == len(table)
+        assert adbc.value(wanda, f"SELECT count(id) + count(name) FROM {name} WHERE id = 1") == 4
+
+
 def test_a_temporary_table_ends_with_its_session(server):
     header = {"x-sluice-session": "ends-soon"}
     with adbc.connect(server, "wanda", header=header) as connection:
