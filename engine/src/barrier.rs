@@ -61,67 +61,108 @@ fn is_safe(condition: &Expr, input: &LogicalPlan) -> bool {
         Expr::BinaryExpr(BinaryExpr { left, op: Operator::And | Operator::Or, right }) => {
             is_safe(left, input) && is_safe(right, input)
         }
-        Expr::BinaryExpr(BinaryExpr {
-            left,
-            op:
-                Operator::Eq
-                | Operator::NotEq
-                | Operator::Lt
-                | Operator::LtEq
-                | Operator::Gt
-                | Operator::GtEq
-                | Operator::IsDistinctFrom
-                | Operator::IsNotDistinctFrom,
-            right,
-        }) => comparable(left, right),
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) => compares(*op) && comparable(left, right),
         Expr::Not(inner) => is_safe(inner, input),
         Expr::IsNull(value) | Expr::IsNotNull(value) => is_plain(value, input),
         Expr::InList(InList { expr, list, negated: _ }) => list.iter().all(|value| comparable(expr, value)),
-        _ => false,
+        Expr::Alias(_)
+        | Expr::Column(_)
+        | Expr::OuterReferenceColumn(..)
+        | Expr::ScalarVariable(..)
+        | Expr::Literal(..)
+        | Expr::Placeholder(_)
+        | Expr::Like(_)
+        | Expr::SimilarTo(_)
+        | Expr::IsTrue(_)
+        | Expr::IsFalse(_)
+        | Expr::IsUnknown(_)
+        | Expr::IsNotTrue(_)
+        | Expr::IsNotFalse(_)
+        | Expr::IsNotUnknown(_)
+        | Expr::Negative(_)
+        | Expr::Between(_)
+        | Expr::Case(_)
+        | Expr::Cast(_)
+        | Expr::TryCast(_)
+        | Expr::ScalarFunction(_)
+        | Expr::HigherOrderFunction(_)
+        | Expr::Lambda(_)
+        | Expr::LambdaVariable(_)
+        | Expr::AggregateFunction(_)
+        | Expr::WindowFunction(_)
+        | Expr::GroupingSet(_)
+        | Expr::Unnest(_)
+        | Expr::ScalarSubquery(_)
+        | Expr::Exists(_)
+        | Expr::InSubquery(_)
+        | Expr::SetComparison(_) => false,
+        #[expect(deprecated, reason = "the variant still exists")]
+        Expr::Wildcard { .. } => false,
     }
 }
 
+fn compares(operator: Operator) -> bool {
+    matches!(
+        operator,
+        Operator::Eq
+            | Operator::NotEq
+            | Operator::Lt
+            | Operator::LtEq
+            | Operator::Gt
+            | Operator::GtEq
+            | Operator::IsDistinctFrom
+            | Operator::IsNotDistinctFrom
+    )
+}
+
+/// Whether `value` is a constant, or a column as it is stored.
 fn is_plain(value: &Expr, input: &LogicalPlan) -> bool {
-    match value {
-        Expr::Literal(..) => true,
-        Expr::Column(column) => {
-            input.schema().maybe_index_of_column(column).is_some_and(|position| is_stored(input, position))
-        }
-        _ => false,
-    }
-}
-
-fn unaliased(expression: &Expr) -> &Expr {
-    match expression {
-        Expr::Alias(alias) => unaliased(&alias.expr),
-        other => other,
-    }
+    value.as_literal().is_some()
+        || value
+            .try_as_col()
+            .and_then(|column| input.schema().maybe_index_of_column(column))
+            .is_some_and(|position| is_stored(input, position))
 }
 
 /// Whether a column of `plan` is a table's own, handed on as it is. One that a view computes would be computed for rows
 /// that the view leaves out, and may fail there.
 fn is_stored(plan: &LogicalPlan, position: usize) -> bool {
-    if let Some(input) = SecurityBarrier::input(plan) {
-        return is_stored(input, position);
-    }
     match plan {
         LogicalPlan::TableScan(_) => true,
         LogicalPlan::SubqueryAlias(alias) => is_stored(&alias.input, position),
         LogicalPlan::Filter(filter) => is_stored(&filter.input, position),
         LogicalPlan::Sort(sort) => is_stored(&sort.input, position),
         LogicalPlan::Limit(limit) => is_stored(&limit.input, position),
-        LogicalPlan::Projection(projection) => match projection.expr.get(position).map(unaliased) {
-            Some(column @ Expr::Column(_)) => is_plain(column, &projection.input),
-            _ => false,
-        },
-        LogicalPlan::Join(join) if matches!(join.join_type, JoinType::Inner | JoinType::Left | JoinType::Right) => {
-            let left = join.left.schema().fields().len();
-            match position.checked_sub(left) {
-                None => is_stored(&join.left, position),
-                Some(position) => is_stored(&join.right, position),
-            }
+        LogicalPlan::Projection(projection) => {
+            let value = projection.expr.get(position).map(|value| value.clone().unalias_nested().data);
+            value.is_some_and(|value| value.try_as_col().is_some() && is_plain(&value, &projection.input))
         }
-        _ => false,
+        LogicalPlan::Join(join) => {
+            let left = join.left.schema().fields().len();
+            matches!(join.join_type, JoinType::Inner | JoinType::Left | JoinType::Right)
+                && match position.checked_sub(left) {
+                    None => is_stored(&join.left, position),
+                    Some(position) => is_stored(&join.right, position),
+                }
+        }
+        LogicalPlan::Extension(_) => SecurityBarrier::input(plan).is_some_and(|input| is_stored(input, position)),
+        LogicalPlan::Aggregate(_)
+        | LogicalPlan::Window(_)
+        | LogicalPlan::Union(_)
+        | LogicalPlan::Distinct(_)
+        | LogicalPlan::Subquery(_)
+        | LogicalPlan::Unnest(_)
+        | LogicalPlan::RecursiveQuery(_)
+        | LogicalPlan::Values(_)
+        | LogicalPlan::EmptyRelation(_)
+        | LogicalPlan::Repartition(_)
+        | LogicalPlan::Statement(_)
+        | LogicalPlan::Explain(_)
+        | LogicalPlan::Analyze(_)
+        | LogicalPlan::Dml(_)
+        | LogicalPlan::Ddl(_)
+        | LogicalPlan::Copy(_)
+        | LogicalPlan::DescribeTable(_) => false,
     }
 }
 

@@ -89,7 +89,41 @@ impl Place {
             Expr::Cast(_) | Expr::TryCast(_) => Some(Self::Input),
             Expr::Case(_) => Some(Self::Output),
             Expr::ScalarFunction(call) if call.name() == "nullif" => Some(Self::Output),
-            _ => None,
+            Expr::Alias(_)
+            | Expr::Column(_)
+            | Expr::OuterReferenceColumn(..)
+            | Expr::ScalarVariable(..)
+            | Expr::Literal(..)
+            | Expr::Placeholder(_)
+            | Expr::BinaryExpr(_)
+            | Expr::Like(_)
+            | Expr::SimilarTo(_)
+            | Expr::Not(_)
+            | Expr::IsNotNull(_)
+            | Expr::IsNull(_)
+            | Expr::IsTrue(_)
+            | Expr::IsFalse(_)
+            | Expr::IsUnknown(_)
+            | Expr::IsNotTrue(_)
+            | Expr::IsNotFalse(_)
+            | Expr::IsNotUnknown(_)
+            | Expr::Negative(_)
+            | Expr::Between(_)
+            | Expr::InList(_)
+            | Expr::ScalarFunction(_)
+            | Expr::HigherOrderFunction(_)
+            | Expr::Lambda(_)
+            | Expr::LambdaVariable(_)
+            | Expr::AggregateFunction(_)
+            | Expr::WindowFunction(_)
+            | Expr::GroupingSet(_)
+            | Expr::Unnest(_)
+            | Expr::ScalarSubquery(_)
+            | Expr::Exists(_)
+            | Expr::InSubquery(_)
+            | Expr::SetComparison(_) => None,
+            #[expect(deprecated, reason = "the variant still exists")]
+            Expr::Wildcard { .. } => None,
         }
     }
 }

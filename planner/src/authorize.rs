@@ -466,8 +466,9 @@ fn propagated(tag: Tag, flow: Flow, origin: sluice_model::Origin) -> StoredTag {
 /// The tags that an existing table takes on from rows that join those it has.
 ///
 /// A tag that flows into a classified column must stand there already, by its very name: a `forbid` may sit on a
-/// descendant. The column takes it on with where it came from, and one that nobody classified any tag. What decided which rows exist goes onto the rows,
-/// and what is on the rows need not be on every column: no column is read without the rows.
+/// descendant. The column takes it on with where it came from; one that nobody classified takes on any tag. What decided
+/// which rows exist goes onto the rows, and what is on the rows need not be on every column: no column is read without
+/// the rows.
 fn adopted_labels(
     labeled: &LabeledPlan,
     table: &TableSnapshot,

@@ -23,6 +23,7 @@ use crate::{
         reading::{TagReading, Trace},
         rule::RuleSet,
     },
+    subqueries::subqueries,
 };
 
 /// One line of `EXPLAIN GOVERNANCE`.
@@ -397,43 +398,6 @@ fn columns_of(expr: &Expr) -> Vec<Column> {
     });
     debug_assert!(walk.is_ok());
     columns
-}
-
-/// The plans of the subqueries that stand in an operator's own expressions.
-fn subqueries(plan: &LogicalPlan) -> Vec<&LogicalPlan> {
-    let mut exprs: Vec<&Expr> = match plan {
-        LogicalPlan::Filter(filter) => vec![&filter.predicate],
-        LogicalPlan::Projection(projection) => projection.expr.iter().collect(),
-        LogicalPlan::Aggregate(aggregate) => aggregate.group_expr.iter().chain(&aggregate.aggr_expr).collect(),
-        LogicalPlan::Window(window) => window.window_expr.iter().collect(),
-        LogicalPlan::Sort(sort) => sort.expr.iter().map(|key| &key.expr).collect(),
-        LogicalPlan::Join(join) => join.on.iter().flat_map(|(left, right)| [left, right]).chain(&join.filter).collect(),
-        LogicalPlan::Values(values) => values.values.iter().flatten().collect(),
-        _ => Vec::new(),
-    };
-    let mut found = Vec::new();
-    while let Some(expr) = exprs.pop() {
-        match expr {
-            Expr::ScalarSubquery(subquery) => found.push(subquery.subquery.as_ref()),
-            Expr::Exists(exists) => found.push(exists.subquery.subquery.as_ref()),
-            Expr::InSubquery(test) => {
-                found.push(test.subquery.subquery.as_ref());
-                exprs.push(&test.expr);
-            }
-            Expr::SetComparison(test) => {
-                found.push(test.subquery.subquery.as_ref());
-                exprs.push(&test.expr);
-            }
-            other => {
-                let walk = other.apply_children(|child| {
-                    exprs.push(child);
-                    Ok(TreeNodeRecursion::Continue)
-                });
-                debug_assert!(walk.is_ok());
-            }
-        }
-    }
-    found
 }
 
 /// The bound plan as text, without what lies behind views that the caller may not look into: neither statistics nor

@@ -32,6 +32,7 @@ mod explain;
 pub mod label;
 mod lineage;
 pub mod parse;
+mod subqueries;
 
 pub use authorize::{
     Access, Decided, Destination, Metrics, Ruling, StoredLabels, Verdict, authorize, authorize_definition, require,

@@ -6,11 +6,10 @@
 
 use std::{fmt, sync::Arc};
 
-use datafusion_common::{
-    DFSchemaRef, Result,
-    tree_node::{TreeNode, TreeNodeRecursion},
-};
+use datafusion_common::{DFSchemaRef, Result, tree_node::TreeNode};
 use datafusion_expr::{Distinct, Expr, Extension, LogicalPlan, UserDefinedLogicalNodeCore};
+
+use crate::subqueries::subqueries;
 
 /// The end of a view's query. Its rows are those of its input.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Hash)]
@@ -21,7 +20,8 @@ pub struct SecurityBarrier {
 impl SecurityBarrier {
     /// `query`, behind a barrier where it may leave rows out.
     pub(super) fn around(query: LogicalPlan) -> Result<LogicalPlan> {
-        let leaves_out = query.exists(|node| Ok(!keeps_rows(node) || has_subquery(node)?))?;
+        // An operator with subqueries may run as a join with them.
+        let leaves_out = query.exists(|node| Ok(!keeps_rows(node) || !subqueries(node).is_empty()))?;
         Ok(if leaves_out { Self::enclosing(query) } else { query })
     }
 
@@ -35,18 +35,6 @@ impl SecurityBarrier {
         let LogicalPlan::Extension(extension) = plan else { return None };
         extension.node.as_any().downcast_ref::<Self>().map(|barrier| &barrier.input)
     }
-}
-
-/// Whether an operator's own expressions read other rows; such an operator may run as a join with them.
-fn has_subquery(node: &LogicalPlan) -> Result<bool> {
-    let mut found = false;
-    node.apply_expressions(|expression| {
-        found |= expression.exists(|part| {
-            Ok(matches!(part, Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_) | Expr::SetComparison(_)))
-        })?;
-        Ok(TreeNodeRecursion::Continue)
-    })?;
-    Ok(found)
 }
 
 /// Whether every row of an operator's inputs shows in its rows. What is not known to keep them is taken to leave some out.

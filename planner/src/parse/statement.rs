@@ -14,7 +14,7 @@ use super::{
     versions::Versions,
 };
 
-/// What a token becomes at most, in bytes: `SELECT 1,1,1` has an expression for two of them.
+/// About what a token becomes, in bytes, once it is read: of a long list, every other one is an expression.
 const BYTES_PER_TOKEN: usize = 400;
 
 /// A statement with the text that it was read from.
@@ -36,7 +36,7 @@ pub struct Parsed {
 }
 
 impl Parsed {
-    /// How much memory it takes, in bytes, or a little more.
+    /// About how much memory it takes, in bytes.
     pub fn bytes(&self) -> usize {
         self.text.len() + BYTES_PER_TOKEN * self.tokens
     }
