@@ -1,13 +1,13 @@
 //! `DROP TABLE`, `DROP VIEW`, `ALTER TABLE … RENAME`, `APPROVE TABLE`.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
-use sluice_catalog::{Change, TableKind, TableRecord};
+use sluice_catalog::{Change, TableKind, TableRequest};
 use sluice_model::{TableAction, TableName};
-use sluice_policy::SchemaResource;
+use sluice_planner::parse::TableRef;
 
-use super::{Standing, resource, schemas::remove_files};
-use crate::{EngineError, Outcome, Session};
+use super::{resource, schemas::remove_files};
+use crate::{EngineError, Outcome, Session, write::require_seen_or_create};
 
 pub(super) async fn drop(session: &Session, name: &TableName, view: bool) -> Result<Outcome, EngineError> {
     let standing = session.standing().await?;
@@ -28,28 +28,12 @@ pub(super) async fn rename(session: &Session, from: &TableName, to: &Arc<str>) -
     let record = session.visible_record(from, &standing).await?;
     session.require_ownership(&record, &standing).await?;
     let to = TableName { schema: from.schema.clone(), table: Arc::clone(to) };
-    require_free(session, &to, &record, &standing).await?;
+    let asked = TableRef::Table(TableRequest { name: to.clone(), at: Default::default() });
+    let loaded = session.load(&[asked], &HashMap::new()).await?;
+    let schema = session.schema_for(&loaded, &to.schema, false).await?;
+    require_seen_or_create(session, &loaded, &schema, &to)?;
     session.engine().catalog().rename_table(from, &to).await?;
     Ok(Outcome::done(format!("renamed {from} to {to}")))
-}
-
-/// Whether a table of the schema of `record` may be called `name`: as with a new table, this comes before it is told
-/// whether there is one.
-async fn require_free(
-    session: &Session,
-    name: &TableName,
-    record: &TableRecord,
-    standing: &Standing,
-) -> Result<(), EngineError> {
-    let existing = session.engine().catalog().table(name).await?;
-    let may_see = |table: &TableRecord| standing.decisions().table(TableAction::See, &resource(table)).is_allowed();
-    if existing.is_some_and(|table| may_see(&table)) {
-        return Ok(());
-    }
-    let schema = &record.schema;
-    let resource = SchemaResource { id: schema.id.as_str(), domain: schema.domain, approved_pipeline: false };
-    let create = standing.decisions().schema(TableAction::Create, &resource);
-    session.require(&create, format!("schema {}", schema.name), TableAction::Create, schema.domain).await
 }
 
 /// An approval opens a production table to every experiment, so its owner or an admin gives it.

@@ -64,8 +64,8 @@ fn keep(core: &Core, caller: &Caller, statement: Sort) -> Result<Bytes, Status> 
         Sort::Substrait(query) => query.bytes(),
     };
     let weight = core.weigh(caller, bytes)?;
-    let (bound, description) = Default::default();
-    let prepared = Prepared { statement, weight: Arc::clone(&weight), bound, description };
+    let prepared =
+        Prepared { statement, weight: Arc::clone(&weight), bound: Mutex::default(), description: Arc::default() };
     Ok(core.prepared.give(caller.owner(), prepared, weight))
 }
 
