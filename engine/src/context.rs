@@ -46,6 +46,9 @@ const REVEALING: [&str; 4] = ["arrow_field", "arrow_metadata", "file_row_index",
 #[derive(Debug, Clone)]
 pub(crate) struct Context {
     state: SessionState,
+    /// The same without the functions that names in a text stand for: a bound plan holds its functions, and a state is
+    /// copied for every statement.
+    running: SessionState,
 }
 
 impl Context {
@@ -77,8 +80,17 @@ impl Context {
                 *function = bounded(function);
             }
         }
-        let state = builder.build();
-        Ok(Self { state })
+        Ok(Self::of(builder.build()))
+    }
+
+    fn of(state: SessionState) -> Self {
+        // The optimizer looks up an aggregate function by its name, so these stay.
+        let running = SessionStateBuilder::new_from_existing(state.clone())
+            .with_scalar_functions(Vec::new())
+            .with_higher_order_functions(Vec::new())
+            .with_window_functions(Vec::new())
+            .build();
+        Self { state, running }
     }
 
     /// The state, for opening tables' files.
@@ -109,7 +121,7 @@ impl Context {
         }
         let mut config = self.state.config().clone();
         config.options_mut().execution.time_zone = Some(zone.to_owned());
-        Ok(Self { state: SessionStateBuilder::new_from_existing(self.state.clone()).with_config(config).build() })
+        Ok(Self::of(SessionStateBuilder::new_from_existing(self.state.clone()).with_config(config).build()))
     }
 
     /// The pool that all statements of the process take their memory from.
@@ -137,7 +149,7 @@ impl Context {
         cancelled: &CancellationToken,
         progress: Option<&Progress>,
     ) -> Result<(SchemaRef, SendableRecordBatchStream), DataFusionError> {
-        let mut state = self.state.clone();
+        let mut state = self.running.clone();
         // `now()` is one instant for the whole statement.
         state.mark_start_execution();
         let (plan, tables) = opened(plan.plan())?;

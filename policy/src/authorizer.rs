@@ -9,6 +9,7 @@ use crate::{
     PolicyError,
     error::Position,
     index::Index,
+    memory::Memories,
     vocabulary::{self, Vocabulary},
 };
 
@@ -21,11 +22,13 @@ pub struct PolicyText {
     pub text: String,
 }
 
-/// Every policy in force, parsed once and filed by scope. Immutable: a change of policy makes a new one.
+/// Every policy in force, parsed once and filed by scope, with what was decided by them. Immutable: a change of policy
+/// makes a new one.
 #[derive(Debug)]
 pub struct Authorizer {
     vocabulary: Vocabulary,
     index: Index,
+    memories: Memories,
 }
 
 impl Authorizer {
@@ -44,7 +47,7 @@ impl Authorizer {
         if let Some(policy) = parsed.iter().find(|policy| !ids.insert(policy.id())) {
             return Err(PolicyError::DuplicateId(policy.id().to_string()));
         }
-        Ok(Self { index: Index::new(parsed, &vocabulary), vocabulary })
+        Ok(Self { index: Index::new(parsed, &vocabulary), vocabulary, memories: Memories::default() })
     }
 
     pub(crate) fn vocabulary(&self) -> &Vocabulary {
@@ -53,6 +56,10 @@ impl Authorizer {
 
     pub(crate) fn index(&self) -> &Index {
         &self.index
+    }
+
+    pub(crate) fn memories(&self) -> &Memories {
+        &self.memories
     }
 }
 

@@ -1,14 +1,14 @@
 //! The decisions of one statement, each made once.
 
-use std::{borrow::Cow, collections::HashMap, sync::Arc};
+use std::{borrow::Cow, mem, sync::Arc};
 
 use sluice_model::{Subject, TableAction, Tag, TagAction};
 
 use crate::{
     Authorizer, Decision, SchemaResource, TableResource, TagContext,
     evaluator::{Evaluator, Slice},
-    index::{Place, PolicyNumber},
-    inputs::Facts,
+    inputs::{Attribute, Facts},
+    memory::Memory,
     request::{Action, Resource},
     vocabulary::Kind,
 };
@@ -17,21 +17,21 @@ use crate::{
 ///
 /// A request is put to Cedar only if no earlier one had the same action, fell into the same slice of policies, and
 /// agreed with it on everything that those policies look at. So a table of many columns under one tag costs one
-/// evaluation, unless a policy for that tag mentions the column; and so do many tables that are granted alike.
+/// evaluation, unless a policy for that tag mentions the column; and so do many tables that are granted alike. What a
+/// statement was answered is known to the next one of the same subject under the same authorizer.
 #[derive(Debug)]
 pub struct Decisions<'a> {
     authorizer: &'a Authorizer,
-    evaluator: Evaluator<'a>,
-    principal: Place,
-    slices: HashMap<Vec<PolicyNumber>, Arc<Slice>>,
-    known: HashMap<Target<'static>, Known>,
-    answers: HashMap<Question<'static>, Arc<Decision>>,
+    subject: &'a Subject,
+    memory: Memory,
+    /// Made once something has to be asked.
+    evaluator: Option<Evaluator<'a>>,
     asked: usize,
 }
 
 /// An action on an object, whatever the circumstances. It determines the slice.
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct Target<'k> {
+pub(crate) struct Target<'k> {
     action: Action,
     kind: Kind,
     id: Cow<'k, str>,
@@ -41,7 +41,7 @@ struct Target<'k> {
 
 /// What is known about a target.
 #[derive(Debug)]
-struct Known {
+pub(crate) struct Known {
     slice: Arc<Slice>,
     /// The answer, where it does not depend on circumstances.
     always: Option<Arc<Decision>>,
@@ -49,27 +49,18 @@ struct Known {
 
 /// What determines an answer.
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct Question<'k> {
+pub(crate) struct Question<'k> {
     slice: usize,
     action: Action,
     facts: Facts<'k>,
+    /// The object and what it lies in, where that is looked at.
+    target: Option<Target<'k>>,
 }
 
 impl<'a> Decisions<'a> {
     /// No decisions yet, on behalf of `subject`.
     pub fn new(authorizer: &'a Authorizer, subject: &'a Subject) -> Self {
-        let vocabulary = authorizer.vocabulary();
-        let principal = vocabulary.uid(Kind::from(subject.principal.kind), &subject.principal.name);
-        let groups: Vec<_> = subject.groups.iter().map(|group| vocabulary.uid(Kind::Group, group)).collect();
-        Self {
-            authorizer,
-            evaluator: Evaluator::new(vocabulary, subject),
-            principal: authorizer.index().place(&principal, &groups),
-            slices: HashMap::new(),
-            known: HashMap::new(),
-            answers: HashMap::new(),
-            asked: 0,
-        }
+        Self { authorizer, subject, memory: authorizer.memories().take(subject), evaluator: None, asked: 0 }
     }
 
     /// Whether the subject may do `action` with `table`.
@@ -104,7 +95,7 @@ impl<'a> Decisions<'a> {
 
     fn decide(&mut self, action: Action, resource: &Resource<'_>) -> Arc<Decision> {
         let target = Target::of(action, resource);
-        match self.known.get(&target) {
+        match self.memory.known.get(&target) {
             Some(Known { always: Some(decision), .. }) => Arc::clone(decision),
             Some(Known { always: None, slice }) => {
                 let slice = Arc::clone(slice);
@@ -114,7 +105,7 @@ impl<'a> Decisions<'a> {
                 let slice = self.slice(action, resource);
                 let decision = self.answer(&slice, action, resource);
                 let always = (!slice.inputs.vary()).then(|| Arc::clone(&decision));
-                self.known.insert(target.into_owned(), Known { slice, always });
+                self.memory.known.insert(target.into_owned(), Known { slice, always });
                 decision
             }
         }
@@ -125,26 +116,37 @@ impl<'a> Decisions<'a> {
         let (vocabulary, index) = (self.authorizer.vocabulary(), self.authorizer.index());
         let uid = vocabulary.uid(resource.kind(), resource.id());
         let place = index.place(&uid, &resource.ancestors(vocabulary));
-        let policies = index.slice(&self.principal, action, &place);
-        let number = self.slices.len();
-        let slice = self.slices.entry(policies);
+        let policies = index.slice(&self.evaluator().place, action, &place);
+        let number = self.memory.slices.len();
+        let slice = self.memory.slices.entry(policies);
         Arc::clone(slice.or_insert_with_key(|policies| Arc::new(Slice::new(number, self.authorizer, policies))))
     }
 
     fn answer(&mut self, slice: &Slice, action: Action, resource: &Resource<'_>) -> Arc<Decision> {
         let facts = Facts::project(slice.inputs, |attribute| resource.fact(attribute));
-        let question = Question { slice: slice.number, action, facts };
-        if let Some(decision) = self.answers.get(&question) {
+        let target = slice.inputs.contains(Attribute::Resource).then(|| Target::of(action, resource));
+        let question = Question { slice: slice.number, action, facts, target };
+        if let Some(decision) = self.memory.answers.get(&question) {
             return Arc::clone(decision);
         }
         let decision = Arc::new(if slice.is_empty() {
             Decision::unmatched()
         } else {
             self.asked += 1;
-            self.evaluator.decide(slice, action, resource, &question.facts)
+            self.evaluator().decide(slice, action, resource, &question.facts)
         });
-        self.answers.insert(question.into_owned(), Arc::clone(&decision));
+        self.memory.answers.insert(question.into_owned(), Arc::clone(&decision));
         decision
+    }
+
+    fn evaluator(&mut self) -> &Evaluator<'a> {
+        self.evaluator.get_or_insert_with(|| Evaluator::new(self.authorizer, self.subject))
+    }
+}
+
+impl Drop for Decisions<'_> {
+    fn drop(&mut self) {
+        self.authorizer.memories().keep(self.subject, mem::take(&mut self.memory));
     }
 }
 
@@ -165,6 +167,7 @@ impl<'k> Target<'k> {
 
 impl Question<'_> {
     fn into_owned(self) -> Question<'static> {
-        Question { slice: self.slice, action: self.action, facts: self.facts.into_owned() }
+        let Self { slice, action, facts, target } = self;
+        Question { slice, action, facts: facts.into_owned(), target: target.map(Target::into_owned) }
     }
 }

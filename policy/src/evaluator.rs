@@ -7,7 +7,7 @@ use sluice_model::Subject;
 
 use crate::{
     Authorizer, Decision,
-    index::PolicyNumber,
+    index::{Place, PolicyNumber},
     inputs::{Attribute, Fact, Facts, Inputs},
     request::{Action, Resource},
     vocabulary::{Kind, Vocabulary},
@@ -16,7 +16,7 @@ use crate::{
 /// Policies whose scopes match the same requests.
 #[derive(Debug)]
 pub(crate) struct Slice {
-    /// Tells the slices of one statement apart.
+    /// Tells the slices of one memory apart.
     pub(crate) number: usize,
     /// What the conditions of any of them look at.
     pub(crate) inputs: Inputs,
@@ -45,21 +45,26 @@ pub(crate) struct Evaluator<'a> {
     subject: &'a Subject,
     cedar: cedar_policy::Authorizer,
     principal: EntityUid,
+    /// Where scopes may name the principal.
+    pub(crate) place: Place,
     /// The store with the principal alone; `None` denies everything.
     entities: Option<Entities>,
 }
 
 impl<'a> Evaluator<'a> {
-    pub(crate) fn new(vocabulary: &'a Vocabulary, subject: &'a Subject) -> Self {
+    pub(crate) fn new(authorizer: &'a Authorizer, subject: &'a Subject) -> Self {
+        let vocabulary = authorizer.vocabulary();
         let name = &*subject.principal.name;
         let principal = vocabulary.uid(Kind::from(subject.principal.kind), name);
         // Every group at whatever distance is a parent, so the store needs no groups.
-        let groups = subject.groups.iter().map(|group| vocabulary.uid(Kind::Group, group)).collect();
+        let groups: Vec<_> = subject.groups.iter().map(|group| vocabulary.uid(Kind::Group, group)).collect();
+        let place = authorizer.index().place(&principal, &groups);
+        let groups = groups.into_iter().collect();
         let attributes = [("name".to_owned(), RestrictedExpression::new_string(name.to_owned()))].into();
         let entities = Entity::new(principal.clone(), attributes, groups)
             .ok()
             .and_then(|entity| Entities::from_entities([entity], None).ok());
-        Self { vocabulary, subject, cedar: cedar_policy::Authorizer::new(), principal, entities }
+        Self { vocabulary, subject, cedar: cedar_policy::Authorizer::new(), principal, place, entities }
     }
 
     /// What the policies of `slice` decide about a request of which they look at `facts`.

@@ -23,7 +23,8 @@
 //! - Whether an object exists, who belongs to which group, and who owns what is taken from the caller.
 //! - Policies see the groups of the principal and what the resource lies in. A condition about other entities, such
 //!   as `Group::"a" in Group::"b"`, finds nothing about them.
-//! - Decisions are remembered for one statement, not across statements.
+//! - How many requests are put to Cedar is not promised: answers are remembered, also from one statement to the next,
+//!   as long as there is room.
 //!
 //! ```
 //! use sluice_model::{Domain, Origin, Principal, PrincipalKind, Subject, TableName, Tag, TagAction};
@@ -62,6 +63,7 @@ mod evaluator;
 mod grant;
 mod index;
 mod inputs;
+mod memory;
 mod request;
 mod vocabulary;
 

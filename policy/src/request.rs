@@ -152,7 +152,7 @@ impl<'a> Resource<'a> {
         }
     }
 
-    /// What it has to say about `attribute`, if anything.
+    /// What it has to say about `attribute`, if anything. Its identity is not said here.
     pub(crate) fn fact(&self, attribute: Attribute) -> Option<Fact<'a>> {
         match self {
             Self::Tag(_, ctx) => tag_fact(ctx, attribute),
@@ -167,7 +167,6 @@ impl<'a> Resource<'a> {
             },
             Self::Installation => None,
         }
-        .or_else(|| (attribute == Attribute::Resource).then(|| Fact::Text(Cow::Borrowed(self.id()))))
     }
 }
 

@@ -46,7 +46,8 @@ struct Options {
     pid: u32,
 }
 
-#[tokio::main]
+// One thread is plenty for the client, and leaves the cores to the server.
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let options = Arc::new(Options::parse());
     // The first queries open files and plan for the first time; they are not what a server does all day.

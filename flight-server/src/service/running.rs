@@ -68,6 +68,8 @@ impl Core {
     ) -> Result<T, Status> {
         let started = Instant::now();
         let permit = Arc::clone(&turn.permit);
+        // What plans is large before it starts, too; in a box it is not copied wherever it is handed on.
+        let work = Box::pin(work);
         let work = async move {
             let _permit = permit;
             work.await

@@ -82,9 +82,25 @@ fn policy() -> impl Strategy<Value = String> {
 
 #[derive(Debug, Clone)]
 enum Ask {
-    Tag { action: TagAction, tag: &'static str, column: Option<&'static str>, table: &'static str, sink: Sink },
-    Table { action: TableAction, id: &'static str, owner: Option<&'static str>, domain: Domain, flags: (bool, bool) },
-    Schema { action: TableAction, id: &'static str, domain: Domain },
+    Tag {
+        action: TagAction,
+        tag: &'static str,
+        column: Option<&'static str>,
+        table: &'static str,
+        sink: Sink,
+    },
+    Table {
+        action: TableAction,
+        place: (&'static str, &'static str),
+        owner: Option<&'static str>,
+        domain: Domain,
+        flags: (bool, bool),
+    },
+    Schema {
+        action: TableAction,
+        id: &'static str,
+        domain: Domain,
+    },
     Administer,
 }
 
@@ -100,20 +116,17 @@ fn ask() -> impl Strategy<Value = Ask> {
         .prop_map(|(action, tag, column, table, sink)| Ask::Tag { action, tag, column, table, sink });
     let table = (
         select(TABLE_ACTIONS.to_vec()),
-        select(vec!["t1", "t2", "a"]),
+        // A table may move from one schema to another between two statements.
+        select(vec![("s1", "t1"), ("s2", "t1"), ("s2", "t2"), ("s1", "a")]),
         select(vec![None, Some("alice"), Some("bob")]),
         domain(),
         any::<(bool, bool)>(),
     )
-        .prop_map(|(action, id, owner, domain, flags)| Ask::Table { action, id, owner, domain, flags });
+        .prop_map(|(action, place, owner, domain, flags)| Ask::Table { action, place, owner, domain, flags });
     let schema =
         (select(vec![TableAction::See, TableAction::Create, TableAction::Own]), select(vec!["s1", "s2"]), domain())
             .prop_map(|(action, id, domain)| Ask::Schema { action, id, domain });
     prop_oneof![4 => tag, 4 => table, 1 => schema, 1 => Just(Ask::Administer)]
-}
-
-fn schema_of(table: &str) -> &'static str {
-    if table == "t2" { "s2" } else { "s1" }
 }
 
 fn by_slice(decisions: &mut Decisions<'_>, ask: &Ask) -> Decision {
@@ -123,8 +136,8 @@ fn by_slice(decisions: &mut Decisions<'_>, ask: &Ask) -> Decision {
             let origin = column.map_or(Origin::rows(&table), |column| Origin::column(&table, column));
             decisions.tag(action, &tag(name), &TagContext { origin: &origin, sink })
         }
-        Ask::Table { action, id, owner, domain, flags: (approved_for_experiment, approved_pipeline) } => {
-            let schema_id = schema_of(id);
+        Ask::Table { action, place, owner, domain, flags: (approved_for_experiment, approved_pipeline) } => {
+            let (schema_id, id) = place;
             let table = TableResource { id, schema_id, owner, domain, approved_for_experiment, approved_pipeline };
             decisions.table(action, &table)
         }
@@ -159,13 +172,14 @@ fn by_whole(policies: &PolicySet, subject: &Subject, ask: &Ask) -> Decision {
             let parents = tag(name).ancestors().map(|above| uid("Tag", above.as_str())).collect();
             (Action::Tag(action), uid("Tag", name), None, parents, context)
         }
-        Ask::Table { action, id, owner, domain, flags: (approved_for_experiment, approved_pipeline) } => {
+        Ask::Table { action, place, owner, domain, flags: (approved_for_experiment, approved_pipeline) } => {
+            let (schema_id, id) = place;
             let context = vec![
                 ("object_domain", text(domain.as_str())),
                 ("approved_for_experiment", flag(approved_for_experiment)),
                 ("approved_pipeline", flag(approved_pipeline)),
             ];
-            (Action::Table(action), uid("Table", id), owner, HashSet::from([uid("Schema", schema_of(id))]), context)
+            (Action::Table(action), uid("Table", id), owner, HashSet::from([uid("Schema", schema_id)]), context)
         }
         Ask::Schema { action, id, domain } => {
             let context = vec![
@@ -198,21 +212,28 @@ proptest! {
     fn a_slice_decides_as_the_whole_would(
         texts in prop::collection::vec(policy(), 0..25),
         asks in prop::collection::vec(ask(), 1..25),
-        principal in select(vec![("alice", vec!["g1"]), ("bob", vec![]), ("carol", vec!["g1", "g2"])]),
-        purpose in select(vec!["", "test"]),
+        principals in prop::collection::vec(
+            select(vec![("alice", vec!["g1"]), ("alice", vec![]), ("bob", vec![]), ("carol", vec!["g1", "g2"])]), 1..3),
+        purposes in prop::collection::vec(select(vec!["", "test"]), 1..3),
         domain in select(vec![Domain::Experiment, Domain::Production]),
+        // How much is asked in one statement; what it was answered is known to the next.
+        together in 1_usize..25,
     ) {
-        let subject = Subject { domain, purpose: purpose.into(), ..subject(principal.0, &principal.1) };
         let ids: Vec<_> = (0..texts.len()).map(|number| format!("p{number}")).collect();
         let authorizer = authorizer(ids.iter().map(String::as_str).zip(texts.iter().cloned()));
         let mut whole = PolicySet::from_policies(vocabulary::built_in().unwrap()).unwrap();
         for (id, text) in ids.iter().zip(&texts) {
             whole.add(cedar_policy::Policy::parse(Some(cedar_policy::PolicyId::new(id)), text).unwrap()).unwrap();
         }
-        let mut decisions = Decisions::new(&authorizer, &subject);
-        for ask in &asks {
-            prop_assert_eq!(by_slice(&mut decisions, ask), by_whole(&whole, &subject, ask), "{:?}", ask);
+        for asks in asks.chunks(together) {
+            for (principal, purpose) in principals.iter().flat_map(|who| purposes.iter().map(move |what| (who, *what))) {
+                let subject = Subject { domain, purpose: purpose.into(), ..subject(principal.0, &principal.1) };
+                let mut decisions = Decisions::new(&authorizer, &subject);
+                for ask in asks {
+                    prop_assert_eq!(by_slice(&mut decisions, ask), by_whole(&whole, &subject, ask), "{:?}", ask);
+                }
+                prop_assert!(decisions.asked() <= asks.len());
+            }
         }
-        prop_assert!(decisions.asked() <= asks.len());
     }
 }

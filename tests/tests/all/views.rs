@@ -1,5 +1,13 @@
 //! Views: names for queries, read on behalf of their owners, released to their readers.
 
+use std::sync::Arc;
+
+use arrow::{
+    array::{ArrayRef, DictionaryArray, Int32Array, Int64Array, RecordBatch},
+    datatypes::Int32Type,
+};
+use datafusion::parquet::arrow::ArrowWriter;
+
 use crate::support::{ADMIN, TestHome};
 
 async fn home() -> TestHome {
@@ -280,5 +288,52 @@ async fn no_condition_of_a_reader_looks_at_rows_that_a_view_leaves_out() {
             "SELECT (SELECT max(b.salary) FROM lab.{view} b WHERE b.id = a.id) FROM lab.{view} a ORDER BY a.id"
         );
         assert_eq!(home.ok("eve", &correlated).await, ["10", "20", "30"], "{correlated}");
+    }
+}
+
+/// Rows whose texts and numbers stand in dictionaries, as other programs write them.
+fn write_dictionaries(path: &std::path::Path) {
+    let days: DictionaryArray<Int32Type> = ["2026-01-01", "2026-01-02", "2026-01-03", "hidden"].into_iter().collect();
+    let keys = Int32Array::from(vec![0, 1, 2, 3]);
+    let numbers = DictionaryArray::new(keys, Arc::new(Int64Array::from(vec![10, 20, 30, 777])));
+    let rows = RecordBatch::try_from_iter([
+        ("id", Arc::new(Int64Array::from(vec![1, 2, 3, 7])) as ArrayRef),
+        ("day", Arc::new(days)),
+        ("n", Arc::new(numbers)),
+    ])
+    .unwrap();
+    let mut writer = ArrowWriter::try_new(std::fs::File::create(path).unwrap(), rows.schema(), None).unwrap();
+    writer.write(&rows).unwrap();
+    writer.close().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cast_of_a_dictionary_does_not_fail_because_of_rows_that_are_not_shown() {
+    let home = TestHome::empty().await;
+    write_dictionaries(&home.path().join("coded.parquet"));
+    home.ok(
+        ADMIN,
+        "CREATE SCHEMA hr; CREATE SCHEMA lab; CREATE USER eve;
+         GRANT SELECT ON SCHEMA hr TO USER root; GRANT SELECT ON SCHEMA lab TO USER eve;
+         CREATE EXTERNAL TABLE hr.coded STORED AS PARQUET LOCATION 'coded.parquet';
+         SET TAG ON COLUMNS hr.coded (id public, day public, n public);
+         CREATE VIEW lab.filtered AS SELECT id, day, n FROM hr.coded WHERE id < 7;
+         CREATE VIEW lab.masked AS SELECT id, CASE WHEN id < 7 THEN day END AS day, CASE WHEN id < 7 THEN n END AS n
+           FROM hr.coded;
+         CREATE VIEW lab.first AS SELECT id, day, n FROM hr.coded ORDER BY id LIMIT 3",
+    )
+    .await;
+    assert_eq!(home.ok("eve", "SELECT arrow_typeof(day) FROM lab.filtered LIMIT 1").await, ["Dictionary(Int32, Utf8)"]);
+    for view in ["filtered", "masked", "first"] {
+        for shown in [
+            "count(CAST(day AS DATE))",
+            "count(CAST(n AS TINYINT))",
+            "count(arrow_cast(day, 'Dictionary(Int32, Date32)'))",
+        ] {
+            let text = format!("SELECT {shown} FROM lab.{view}");
+            assert_eq!(home.ok("eve", &text).await, ["3"], "{text}");
+        }
+        let text = format!("SELECT count(*) FROM lab.{view} WHERE day > DATE '2026-01-01'");
+        assert_eq!(home.ok("eve", &text).await, ["2"], "{text}");
     }
 }

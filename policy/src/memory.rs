@@ -1,0 +1,86 @@
+//! What the decisions of former statements have learned, for those that come after them.
+//!
+//! A decision follows from the policies, the subject and the request, and from nothing else: an [`Authorizer`] never
+//! changes, and a subject is remembered with its groups, its domain and its purpose. So what one statement was answered
+//! holds for every other one of the same subject under the same authorizer.
+//!
+//! [`Authorizer`]: crate::Authorizer
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::Arc,
+};
+
+use parking_lot::Mutex;
+use sluice_model::Subject;
+
+use crate::{
+    Decision,
+    decisions::{Known, Question, Target},
+    evaluator::Slice,
+    index::PolicyNumber,
+};
+
+/// How many answers are remembered in all. One takes about half a kilobyte.
+const MOST: usize = 1 << 16;
+/// How many answers of one statement are remembered.
+const MOST_OF_ONE: usize = 1 << 12;
+
+/// What was decided on behalf of one subject.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    pub(crate) slices: HashMap<Vec<PolicyNumber>, Arc<Slice>>,
+    pub(crate) known: HashMap<Target<'static>, Known>,
+    pub(crate) answers: HashMap<Question<'static>, Arc<Decision>>,
+}
+
+impl Memory {
+    /// How much it holds; never 0, so that every subject counts.
+    fn size(&self) -> usize {
+        1 + self.slices.len() + self.known.len() + self.answers.len()
+    }
+}
+
+/// The memories that no statement uses. Each statement has one to itself, so that none waits for another.
+#[derive(Debug, Default)]
+pub(crate) struct Memories(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    of: HashMap<Subject, Vec<Memory>>,
+    size: usize,
+}
+
+impl Memories {
+    /// A memory of `subject`'s; an empty one where there is none.
+    pub(crate) fn take(&self, subject: &Subject) -> Memory {
+        let mut kept = self.0.lock();
+        let Some(memory) = kept.of.get_mut(subject).and_then(Vec::pop) else {
+            return Memory::default();
+        };
+        if kept.of.get(subject).is_some_and(Vec::is_empty) {
+            kept.of.remove(subject);
+        }
+        kept.size -= memory.size();
+        memory
+    }
+
+    /// Keeps what a statement of `subject`'s leaves. Where there is no room, everything is forgotten.
+    pub(crate) fn keep(&self, subject: &Subject, memory: Memory) {
+        let size = memory.size();
+        if size > MOST_OF_ONE {
+            return;
+        }
+        let mut kept = self.0.lock();
+        if kept.size + size > MOST {
+            *kept = Kept::default();
+        }
+        kept.size += size;
+        match kept.of.entry(subject.clone()) {
+            Entry::Occupied(mut others) => others.get_mut().push(memory),
+            Entry::Vacant(first) => {
+                first.insert(vec![memory]);
+            }
+        }
+    }
+}
