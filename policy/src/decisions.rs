@@ -135,6 +135,7 @@ impl<'a> Decisions<'a> {
             self.asked += 1;
             self.evaluator().decide(slice, action, resource, &question.facts)
         });
+        self.memory.failed |= decision.errors;
         self.memory.answers.insert(question.into_owned(), Arc::clone(&decision));
         decision
     }

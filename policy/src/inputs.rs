@@ -136,10 +136,14 @@ impl Inputs {
             },
             ("Var", Value::String(variable)) => self.insert_variable(variable),
             // A literal such as `Table::"1".owner` is looked up among the request's entities, where the resource is.
-            ("__entity", literal) => match literal["type"].as_str() {
-                Some("User" | "Service" | "Group" | "Action") => {}
-                _ => self.insert_resource(),
-            },
+            ("__entity", literal) => {
+                match literal["type"].as_str() {
+                    Some("User" | "Service" | "Group" | "Action") => {}
+                    _ => self.insert_resource(),
+                }
+                // It may as well be a field of that name in a record, with anything in it.
+                self.walk(literal);
+            }
             _ => self.walk(inner),
         }
     }
@@ -215,6 +219,10 @@ mod tests {
         check("when { context[\"domain\"] == \"x\" }", &[Domain]);
         check("when { {Var: \"context\", left: 1} == {Var: \"context\", left: 1} }", &[]);
         check("when { resource has owner && resource.owner == principal.name }", &[Owner]);
+        // Fields of records that are called as the JSON form calls its own.
+        check("when { {Var: resource.owner, \".\": context.sink, value: {left: 1}} has Var }", &[Sink, Owner]);
+        let everything: Vec<_> = Attribute::all().collect();
+        check("when { {\"__entity\": context}[\"__entity\"] has column }", &everything);
         check("when { resource == principal }", &[Owner, Resource]);
         check("when { Table::\"1\".owner == \"a\" }", &[Owner, Resource]);
         check("when { resource is Table }", &[Owner, Resource]);

@@ -25,6 +25,8 @@ use crate::{
 const MOST: usize = 1 << 16;
 /// How many answers of one statement are remembered.
 const MOST_OF_ONE: usize = 1 << 12;
+/// How long the purpose may be of a subject that is remembered, in bytes.
+const LONGEST_PURPOSE: usize = 1 << 10;
 
 /// What was decided on behalf of one subject.
 #[derive(Debug, Default)]
@@ -32,12 +34,17 @@ pub(crate) struct Memory {
     pub(crate) slices: HashMap<Vec<PolicyNumber>, Arc<Slice>>,
     pub(crate) known: HashMap<Target<'static>, Known>,
     pub(crate) answers: HashMap<Question<'static>, Arc<Decision>>,
+    /// Whether some policy could not be evaluated. That may be for want of stack, which is no property of the request.
+    pub(crate) failed: bool,
 }
 
 impl Memory {
-    /// How much it holds; never 0, so that every subject counts.
     fn size(&self) -> usize {
-        1 + self.slices.len() + self.known.len() + self.answers.len()
+        self.slices.len() + self.known.len() + self.answers.len()
+    }
+
+    fn is_worth_keeping(&self) -> bool {
+        !self.failed && (1..=MOST_OF_ONE).contains(&self.size())
     }
 }
 
@@ -67,10 +74,10 @@ impl Memories {
 
     /// Keeps what a statement of `subject`'s leaves. Where there is no room, everything is forgotten.
     pub(crate) fn keep(&self, subject: &Subject, memory: Memory) {
-        let size = memory.size();
-        if size > MOST_OF_ONE {
+        if !memory.is_worth_keeping() || subject.purpose.len() > LONGEST_PURPOSE {
             return;
         }
+        let size = memory.size();
         let mut kept = self.0.lock();
         if kept.size + size > MOST {
             *kept = Kept::default();

@@ -132,6 +132,25 @@ fn a_table_that_has_moved_is_another_one_to_policies_that_look_where_it_lies() {
 }
 
 #[test]
+fn what_could_not_be_evaluated_is_asked_again() {
+    let authorizer = authorizer([
+        ("grant", grant_on_tag(user("alice"), TagAction::Read, "pii")),
+        ("broken", r#"permit (principal, action, resource in Tag::"pii.email") when { context.nothing };"#.into()),
+    ]);
+    let alice = subject("alice", &[]);
+    let origin = email();
+    let ctx = TagContext { origin: &origin, sink: Sink::Principal };
+    for _ in 0..2 {
+        let mut decisions = Decisions::new(&authorizer, &alice);
+        for _ in 0..2 {
+            assert!(decisions.tag(TagAction::Read, &tag("pii"), &ctx).is_allowed());
+            assert!(decisions.tag(TagAction::Read, &tag("pii.email"), &ctx).errors);
+        }
+        assert_eq!(decisions.asked(), 2);
+    }
+}
+
+#[test]
 fn what_is_remembered_is_bounded() {
     let authorizer = authorizer([("grant", grant_on_tag(user("alice"), TagAction::Read, "pii"))]);
     let alice = subject("alice", &[]);
@@ -152,6 +171,9 @@ fn what_is_remembered_is_bounded() {
     assert_eq!(asked(&alice, 5000), 0);
     assert_eq!(asked(&alice, 3000), 1);
     assert_eq!(asked(&alice, 0), 0);
+    // Nor is there room for the longest purposes.
+    let verbose = Subject { purpose: "x".repeat(5000).into(), ..alice.clone() };
+    assert_eq!((asked(&verbose, 0), asked(&verbose, 0)), (1, 1));
     // Others need the room in the end.
     for number in 0..25 {
         let purpose = Subject { purpose: number.to_string().into(), ..alice.clone() };
