@@ -6,10 +6,7 @@
 //!
 //! [`Authorizer`]: crate::Authorizer
 
-use std::{
-    collections::{HashMap, hash_map::Entry},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use parking_lot::Mutex;
 use sluice_model::Subject;
@@ -21,9 +18,9 @@ use crate::{
     index::PolicyNumber,
 };
 
-/// How many answers are remembered in all. One takes about half a kilobyte.
+/// How much is remembered in all, as [`Memory::size`] counts.
 const MOST: usize = 1 << 16;
-/// How many answers of one statement are remembered.
+/// How much one statement may leave.
 const MOST_OF_ONE: usize = 1 << 12;
 /// How long the purpose may be of a subject that is remembered, in bytes.
 const LONGEST_PURPOSE: usize = 1 << 10;
@@ -39,8 +36,10 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
+    /// How many targets, answers and policies it holds; each slice has copies of its policies.
     fn size(&self) -> usize {
-        self.slices.len() + self.known.len() + self.answers.len()
+        let slices: usize = self.slices.keys().map(|policies| 1 + policies.len()).sum();
+        slices + self.known.len() + self.answers.len()
     }
 
     fn is_worth_keeping(&self) -> bool {
@@ -83,11 +82,6 @@ impl Memories {
             *kept = Kept::default();
         }
         kept.size += size;
-        match kept.of.entry(subject.clone()) {
-            Entry::Occupied(mut others) => others.get_mut().push(memory),
-            Entry::Vacant(first) => {
-                first.insert(vec![memory]);
-            }
-        }
+        kept.of.entry(subject.clone()).or_default().push(memory);
     }
 }

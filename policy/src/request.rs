@@ -152,7 +152,7 @@ impl<'a> Resource<'a> {
         }
     }
 
-    /// What it has to say about `attribute`, if anything. Its identity is not said here.
+    /// What it has to say about `attribute`, if anything. What it is and lies in is said by its id and its ancestors.
     pub(crate) fn fact(&self, attribute: Attribute) -> Option<Fact<'a>> {
         match self {
             Self::Tag(_, ctx) => tag_fact(ctx, attribute),

@@ -68,7 +68,7 @@ impl Core {
     ) -> Result<T, Status> {
         let started = Instant::now();
         let permit = Arc::clone(&turn.permit);
-        // What plans is large before it starts, too; in a box it is not copied wherever it is handed on.
+        // The future of a statement is large and changes hands several times before it runs: only its box does.
         let work = Box::pin(work);
         let work = async move {
             let _permit = permit;

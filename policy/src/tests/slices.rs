@@ -225,14 +225,14 @@ proptest! {
         for (id, text) in ids.iter().zip(&texts) {
             whole.add(cedar_policy::Policy::parse(Some(cedar_policy::PolicyId::new(id)), text).unwrap()).unwrap();
         }
-        for asks in asks.chunks(together) {
+        for statement in asks.chunks(together) {
             for (principal, purpose) in principals.iter().flat_map(|who| purposes.iter().map(move |what| (who, *what))) {
                 let subject = Subject { domain, purpose: purpose.into(), ..subject(principal.0, &principal.1) };
                 let mut decisions = Decisions::new(&authorizer, &subject);
-                for ask in asks {
+                for ask in statement {
                     prop_assert_eq!(by_slice(&mut decisions, ask), by_whole(&whole, &subject, ask), "{:?}", ask);
                 }
-                prop_assert!(decisions.asked() <= asks.len());
+                prop_assert!(decisions.asked() <= statement.len());
             }
         }
     }
