@@ -41,8 +41,15 @@ const STACK: usize = 256 << 20;
 
 fn main() -> ExitCode {
     // The main thread's stack is the system's to choose.
-    let work = std::thread::Builder::new().name("main".to_owned()).stack_size(STACK).spawn(command);
-    work.ok().and_then(|work| work.join().ok()).unwrap_or(ExitCode::FAILURE)
+    match std::thread::Builder::new().name("main".to_owned()).stack_size(STACK).spawn(command) {
+        // A panic has told of itself.
+        Ok(work) => work.join().unwrap_or(ExitCode::FAILURE),
+        Err(error) => {
+            // Standard error is all there is to tell it to.
+            let _ = writeln!(std::io::stderr(), "error: starting threads: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 fn command() -> ExitCode {
@@ -86,8 +93,9 @@ fn run(common: &Common, command: Command, screen: &mut Screen) -> Result<(), Fai
             _ = tokio::signal::ctrl_c() => Err(CliError::Interrupted.into()),
         }
     });
-    // What was interrupted is not waited for: nothing of it counts before its commit.
-    runtime.shutdown_background();
+    // What was interrupted is not waited for: nothing of it counts before its commit. The threads end with the process;
+    // letting go of one just as it ends by itself crashes in glibc (its bug 19951).
+    std::mem::forget(runtime);
     outcome
 }
 

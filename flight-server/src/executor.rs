@@ -1,6 +1,7 @@
 //! Where statements run: threads of their own, so that one that computes for long keeps no other call waiting.
 
 use std::{
+    mem::ManuallyDrop,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -70,8 +71,11 @@ impl Executor {
 impl Drop for Executor {
     fn drop(&mut self) {
         if let Some(runtime) = self.0.take() {
-            // Waiting for threads is not possible where this may be dropped, and nothing that still runs counts.
-            runtime.shutdown_background();
+            // Waiting for threads is not possible where this may be dropped, so that another thread does. Nobody waits for
+            // that one, and it is not let go of either: doing so just as a thread ends crashes in glibc (its bug 19951).
+            let runtime = ManuallyDrop::new(runtime);
+            let joiner = std::thread::Builder::new().name("joiner".to_owned());
+            std::mem::forget(joiner.spawn(move || drop(ManuallyDrop::into_inner(runtime))));
         }
     }
 }

@@ -58,7 +58,7 @@ impl Home {
     #[track_caller]
     pub(crate) fn ok(&self, args: &[&str]) -> String {
         let output = self.output(args);
-        assert!(output.status.success(), "{args:?}: {}", stderr(&output));
+        assert!(output.status.success(), "{args:?}: {}: {}", output.status, stderr(&output));
         String::from_utf8(output.stdout).unwrap()
     }
 
