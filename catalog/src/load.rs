@@ -80,7 +80,8 @@ impl Catalog {
     /// The tables and views that `requests` name, as one state of the catalog has them, each with its files opened
     /// and pinned. Names that are not there are simply absent from the answer.
     ///
-    /// A table that was asked for before costs the reading of the epoch and a look at the state of its files.
+    /// `epoch` is what the caller has just read. What is remembered of it is as new as the caller needs it, and costs a look
+    /// at the state of the files; anything else is read anew, and may be newer.
     ///
     /// # Errors
     /// [`CatalogError::Storage`], naming the table, if its files cannot be opened.
@@ -88,9 +89,10 @@ impl Catalog {
         &self,
         session: &dyn Session,
         requests: &[TableRequest],
+        epoch: u64,
     ) -> Result<Vec<(TableRequest, Arc<TableSnapshot>)>, CatalogError> {
         let remembered: Vec<_> = requests.iter().map(|request| self.snapshots().get(request)).collect();
-        if let Some(snapshots) = self.unchanged(session, requests, &remembered).await? {
+        if let Some(snapshots) = self.unchanged(session, requests, &remembered, epoch).await? {
             return Ok(snapshots);
         }
         // INVARIANT: a version is never seen with tags older than it is. Tags grow before a version is committed, so
@@ -141,17 +143,17 @@ impl Catalog {
         })
     }
 
-    /// What is remembered, if all of it is, and neither the catalog nor any of the files has changed since.
+    /// What is remembered, if all of it is, of `epoch`, and none of the files has changed since.
     async fn unchanged(
         &self,
         session: &dyn Session,
         requests: &[TableRequest],
         remembered: &[Option<Arc<Entry>>],
+        epoch: u64,
     ) -> Result<Option<Vec<(TableRequest, Arc<TableSnapshot>)>>, CatalogError> {
         let Some(entries) = remembered.iter().map(Option::as_ref).collect::<Option<Vec<_>>>() else {
             return Ok(None);
         };
-        let epoch = self.epoch().await?;
         let all_current = entries.iter().all(|entry| entry.epoch == epoch)
             && join_all(entries.iter().map(|entry| entry.is_current(session))).await.into_iter().all(|current| current);
         let snapshots = || requests.iter().cloned().zip(entries.iter().map(|entry| Arc::clone(&entry.snapshot)));

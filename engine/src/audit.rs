@@ -1,6 +1,6 @@
 //! The audit log: what was asked, what was decided and why, and what it cost.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use sluice_catalog::{AuditDecision, AuditRecord};
@@ -22,22 +22,23 @@ pub(crate) fn full_reason(record: &AuditRecord) -> Option<String> {
 }
 
 /// What is written down about one statement.
+#[derive(Debug, Clone)]
 pub(crate) struct Audited {
-    statement: String,
+    statement: Arc<str>,
     decision: AuditDecision,
     reason: Option<String>,
     analysis: Duration,
-    detail: Value,
+    detail: Arc<Value>,
 }
 
 impl Audited {
     pub(crate) fn allowed(statement: &str, analysis: Duration) -> Self {
         Self {
-            statement: statement.to_owned(),
+            statement: statement.into(),
             decision: AuditDecision::Allow,
             reason: None,
             analysis,
-            detail: Value::Null,
+            detail: Arc::new(Value::Null),
         }
     }
 
@@ -60,27 +61,27 @@ impl Audited {
         });
         let detail = json!({ "objects": accesses.collect::<Vec<_>>(), "tags": rulings.collect::<Vec<_>>() });
         let decision = if plan.is_audited() { AuditDecision::Audit } else { AuditDecision::Allow };
-        Self { decision, detail, ..Self::allowed(statement, analysis) }
+        Self { decision, detail: Arc::new(detail), ..Self::allowed(statement, analysis) }
     }
 }
 
 impl Session {
     /// Writes a record. A statement whose record cannot be written does not run.
-    pub(crate) async fn record(&self, audited: &Audited) -> Result<i64, EngineError> {
+    pub(crate) async fn record(&self, audited: Audited) -> Result<i64, EngineError> {
         let record = AuditRecord {
             at_ms: chrono::Utc::now().timestamp_millis(),
             principal: self.subject().principal.name.clone(),
             domain: self.subject().domain,
-            statement: audited.statement.as_str().into(),
+            statement: audited.statement,
             decision: audited.decision,
-            reason: audited.reason.clone(),
+            reason: audited.reason,
             fingerprint: None,
             cache: "off".into(),
             analysis_us: u64::try_from(audited.analysis.as_micros()).unwrap_or(u64::MAX),
             rows: None,
-            detail: audited.detail.clone(),
+            detail: audited.detail,
         };
-        Ok(self.engine().catalog().record_audit(&record).await?)
+        Ok(self.engine().catalog().record_audit(record).await?)
     }
 
     /// Writes down what was refused. The log is told what the caller is not: whether a table that is not visible
@@ -113,12 +114,12 @@ impl Session {
             _ => return Ok(()),
         };
         let audited = Audited {
-            statement: statement.to_owned(),
+            statement: statement.into(),
             decision: AuditDecision::Deny,
             reason: Some(reason),
             analysis,
-            detail,
+            detail: Arc::new(detail),
         };
-        self.record(&audited).await.map(|_| ())
+        self.record(audited).await.map(|_| ())
     }
 }

@@ -101,7 +101,8 @@ fn is_safe(condition: &Expr, input: &LogicalPlan) -> bool {
     }
 }
 
-fn compares(operator: Operator) -> bool {
+/// Whether `operator` has an answer for any two values of one type.
+pub(crate) fn compares(operator: Operator) -> bool {
     matches!(
         operator,
         Operator::Eq

@@ -6,17 +6,17 @@ use datafusion::{common::ScalarValue, physical_plan::stream::RecordBatchStreamAd
 use futures::StreamExt;
 use sluice_planner::{
     bind::Parameters,
-    parse::{Parsed, Statement, Write},
+    parse::{Statement, Write},
 };
 use sqlparser::ast::SetExpr;
 
-use crate::{EngineError, Outcome, Session};
+use crate::{EngineError, Outcome, Prepared, Session};
 
 /// How many rows of parameters a statement may have that runs once for each.
 const MOST_RUNS: usize = 10_000;
 
 impl Session {
-    /// Runs `parsed` with every row of `rows`, each of which has a value for each of its parameters. Rows of `VALUES`
+    /// Runs `prepared` with every row of `rows`, each of which has a value for each of its parameters. Rows of `VALUES`
     /// are inserted in one transaction; other statements run once for each row, one after the other, and those that
     /// ran stay done when a later one fails.
     ///
@@ -24,12 +24,13 @@ impl Session {
     /// [`EngineError`] as [`Session::run_with`].
     pub async fn run_rows(
         &mut self,
-        parsed: &Parsed,
+        prepared: &Prepared,
         rows: Vec<Vec<ScalarValue>>,
         base: &Path,
     ) -> Result<Outcome, EngineError> {
+        let (parsed, kept) = (prepared.parsed(), Some(prepared.kept()));
         if parsed.parameters.is_empty() && rows.len() <= 1 {
-            return self.run_with(parsed, &Parameters::default(), base).await;
+            return self.run_planned(parsed, kept, &Parameters::default(), base).await;
         }
         if let Some(row) = rows.iter().find(|row| row.len() != parsed.parameters.len()) {
             return Err(EngineError::invalid(
@@ -41,7 +42,7 @@ impl Session {
             if rows.is_empty() {
                 return Ok(Outcome::Done { message: "no rows were bound".to_owned(), affected: Some(0) });
             }
-            return self.run_with(parsed, &Parameters::bound(&parsed.parameters, rows), base).await;
+            return self.run_planned(parsed, kept, &Parameters::bound(&parsed.parameters, rows), base).await;
         }
         if rows.len() > MOST_RUNS {
             return Err(EngineError::invalid(
@@ -52,7 +53,7 @@ impl Session {
         let mut affected = Some(0);
         let mut answers = Vec::new();
         for row in rows {
-            match self.run_with(parsed, &Parameters::bound(&parsed.parameters, vec![row]), base).await? {
+            match self.run_planned(parsed, kept, &Parameters::bound(&parsed.parameters, vec![row]), base).await? {
                 Outcome::Done { affected: some, .. } => affected = affected.zip(some).map(|(sum, rows)| sum + rows),
                 Outcome::Rows { schema, rows } => answers.push((schema, rows)),
             }

@@ -1,15 +1,12 @@
 //! The one owner of a DataFusion session, and the one place where a plan is executed.
 
-use std::{path::Path, sync::Arc};
+use std::{collections::HashMap, path::Path, sync::Arc};
 
 use arrow::{
     array::timezone::Tz,
     datatypes::{Schema, SchemaRef},
 };
 use datafusion::{
-    catalog::{TableProvider, cte_worktable::CteWorkTable},
-    common::tree_node::{Transformed, TreeNodeRecursion},
-    datasource::{DefaultTableSource, provider_as_source},
     error::DataFusionError,
     execution::{
         SendableRecordBatchStream, SessionState, SessionStateBuilder, TaskContext,
@@ -23,19 +20,12 @@ use datafusion::{
     physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner},
     prelude::SessionConfig,
 };
-use sluice_catalog::Contents;
-use sluice_planner::{
-    AuthorizedPlan,
-    bind::{Functions, GovernedSource, SecurityBarrier, WorkTable},
-};
+use sluice_planner::{AuthorizedPlan, bind::Functions};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    EngineError, Progress, Settings,
-    barrier::{BarrierPlanner, with_safe_conditions_across},
-    bounded::bounded,
-    interrupt::interruptible,
-    nested::with_exact_values,
+    EngineError, Progress, Settings, barrier::BarrierPlanner, bounded::bounded, interrupt::interruptible,
+    ready::ReadyPlan,
 };
 
 /// Functions that answer neither their arguments nor anything computed from them: files' paths, the positions of rows
@@ -49,6 +39,8 @@ pub(crate) struct Context {
     /// The same without the functions that names in a text stand for: a bound plan holds its functions, and a state is
     /// copied for every statement.
     running: SessionState,
+    /// The same for plans that one core is enough for.
+    serial: SessionState,
 }
 
 impl Context {
@@ -90,7 +82,9 @@ impl Context {
             .with_higher_order_functions(Vec::new())
             .with_window_functions(Vec::new())
             .build();
-        Self { state, running }
+        let config = running.config().clone().with_target_partitions(1);
+        let serial = SessionStateBuilder::new_from_existing(running.clone()).with_config(config).build();
+        Self { state, running, serial }
     }
 
     /// The state, for opening tables' files.
@@ -140,126 +134,43 @@ impl Context {
         }
     }
 
-    /// Starts an authorized plan. Its memory comes from `memory` where that is given; it ends when `cancelled` is, and
-    /// tells `progress` what it reads.
+    /// Makes an authorized plan ready to run.
+    pub(crate) fn ready(&self, plan: &AuthorizedPlan) -> Result<ReadyPlan, DataFusionError> {
+        let mut state = self.running.clone();
+        // `now()` is one instant for the whole statement.
+        state.mark_start_execution();
+        ReadyPlan::of(plan, &state)
+    }
+
+    /// Starts a plan. Its memory comes from `memory` where that is given; it ends when `cancelled` is, and tells `progress`
+    /// what it reads.
     pub(crate) async fn execute(
         &self,
-        plan: &AuthorizedPlan,
+        plan: &ReadyPlan,
         memory: Option<&Arc<dyn MemoryPool>>,
         cancelled: &CancellationToken,
         progress: Option<&Progress>,
     ) -> Result<(SchemaRef, SendableRecordBatchStream), DataFusionError> {
-        let mut state = self.running.clone();
-        // `now()` is one instant for the whole statement.
-        state.mark_start_execution();
-        let (plan, tables) = opened(plan.plan())?;
-        let plan = with_exact_values(optimized(&state, &plan)?)?;
-        verify(&plan, &tables)?;
+        let state = if plan.is_serial() { &self.serial } else { &self.running };
         let planner = DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(BarrierPlanner)]);
-        let physical = interruptible(planner.create_physical_plan(&plan, &state).await?, cancelled)?;
+        let physical = interruptible(planner.create_physical_plan(plan.plan(), state).await?, cancelled)?;
         if let Some(progress) = progress {
             progress.follow(&physical)?;
         }
         let schema = physical.schema();
-        let mut task = TaskContext::from(&state);
-        if let Some(memory) = memory {
-            let runtime = RuntimeEnv { memory_pool: Arc::clone(memory), ..state.runtime_env().as_ref().clone() };
-            task = task.with_runtime(Arc::new(runtime));
-        }
-        let rows = execute_stream(physical, Arc::new(task))?;
+        let runtime = match memory {
+            Some(memory) => {
+                Arc::new(RuntimeEnv { memory_pool: Arc::clone(memory), ..state.runtime_env().as_ref().clone() })
+            }
+            None => Arc::clone(state.runtime_env()),
+        };
+        let rows = execute_stream(physical, Arc::new(task(state, runtime)))?;
         Ok((schema, rows))
     }
 }
 
-/// The plan over the tables' own files, and those files.
-fn opened(plan: &LogicalPlan) -> Result<(LogicalPlan, Vec<Arc<dyn TableProvider>>), DataFusionError> {
-    let mut tables: Vec<Arc<dyn TableProvider>> = Vec::new();
-    let plan = plan.clone().transform_down_with_subqueries(|node| {
-        let LogicalPlan::TableScan(mut scan) = node else {
-            return Ok(Transformed::no(node));
-        };
-        let provider: Arc<dyn TableProvider> = if let Some(source) = scan.source.downcast_ref::<GovernedSource>() {
-            let Contents::Files(provider) = &source.table().contents else {
-                return Err(bug(format!("`{}` has no rows yet", source.table().name)));
-            };
-            tables.push(Arc::clone(provider));
-            Arc::clone(provider)
-        } else if let Some(work_table) = scan.source.downcast_ref::<WorkTable>() {
-            let schema = datafusion::logical_expr::TableSource::schema(work_table);
-            Arc::new(CteWorkTable::new(work_table.name(), schema))
-        } else {
-            return Err(bug(format!("the source of `{}` was not decided about", scan.table_name)));
-        };
-        scan.source = provider_as_source(provider);
-        Ok(Transformed::yes(LogicalPlan::TableScan(scan)))
-    })?;
-    Ok((plan.data, tables))
-}
-
-/// How many barriers a condition may cross, one behind the other. A join makes some conditions anew each time, so that
-/// there may always be one to move.
-const MOST_CROSSINGS: usize = 3;
-
-/// The plan as it will run. Conditions that may cross a view's barrier are moved on behind it.
-fn optimized(state: &SessionState, plan: &LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
-    let mut plan = state.optimize(plan)?;
-    for _ in 0..MOST_CROSSINGS {
-        let moved = with_safe_conditions_across(plan)?;
-        if !moved.transformed {
-            return Ok(moved.data);
-        }
-        plan = state.optimize(&moved.data)?;
-    }
-    Ok(plan)
-}
-
-/// INVARIANT: every leaf of the plan that will run is a table that was decided about, or holds no table's rows.
-fn verify(plan: &LogicalPlan, tables: &[Arc<dyn TableProvider>]) -> Result<(), DataFusionError> {
-    plan.apply_with_subqueries(|node| {
-        match node {
-            LogicalPlan::TableScan(scan) => {
-                let provider = scan.source.downcast_ref::<DefaultTableSource>().map(|source| &source.table_provider);
-                let known = provider.is_some_and(|provider| {
-                    provider.downcast_ref::<CteWorkTable>().is_some()
-                        || tables.iter().any(|table| Arc::ptr_eq(table, provider))
-                });
-                if !known {
-                    return Err(bug(format!("the optimizer put in a scan of `{}`", scan.table_name)));
-                }
-            }
-            LogicalPlan::Extension(_) if SecurityBarrier::input(node).is_some() => {}
-            LogicalPlan::Extension(_)
-            | LogicalPlan::Statement(_)
-            | LogicalPlan::Dml(_)
-            | LogicalPlan::Ddl(_)
-            | LogicalPlan::Copy(_)
-            | LogicalPlan::Explain(_)
-            | LogicalPlan::Analyze(_)
-            | LogicalPlan::DescribeTable(_) => {
-                return Err(bug(format!("the optimizer put in {}", node.display())));
-            }
-            LogicalPlan::Projection(_)
-            | LogicalPlan::Filter(_)
-            | LogicalPlan::Window(_)
-            | LogicalPlan::Aggregate(_)
-            | LogicalPlan::Sort(_)
-            | LogicalPlan::Join(_)
-            | LogicalPlan::Repartition(_)
-            | LogicalPlan::Union(_)
-            | LogicalPlan::EmptyRelation(_)
-            | LogicalPlan::Subquery(_)
-            | LogicalPlan::SubqueryAlias(_)
-            | LogicalPlan::Limit(_)
-            | LogicalPlan::Values(_)
-            | LogicalPlan::Distinct(_)
-            | LogicalPlan::Unnest(_)
-            | LogicalPlan::RecursiveQuery(_) => {}
-        }
-        Ok(TreeNodeRecursion::Continue)
-    })?;
-    Ok(())
-}
-
-fn bug(message: String) -> DataFusionError {
-    DataFusionError::External(Box::new(EngineError::Bug(message)))
+/// What operators are told while they run. A physical plan holds its functions: names stand for none.
+fn task(state: &SessionState, runtime: Arc<RuntimeEnv>) -> TaskContext {
+    let (id, config) = (state.session_id().to_owned(), state.config().clone());
+    TaskContext::new(None, id, config, HashMap::new(), HashMap::new(), HashMap::new(), HashMap::new(), runtime)
 }

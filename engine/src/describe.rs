@@ -3,13 +3,12 @@
 use std::{path::Path, sync::Arc};
 
 use arrow::datatypes::{Schema, SchemaRef};
-use parking_lot::Mutex;
 use sluice_planner::{
     bind::{ParameterType, Parameters},
     parse::{Parsed, Statement},
 };
 
-use crate::{EngineError, Outcome, ResultLabels, Session, load::Loaded, query, write};
+use crate::{EngineError, Outcome, ResultLabels, Session, query, write};
 
 /// What a statement does, as far as whoever sends it has to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,51 +64,7 @@ pub struct Described {
     pub parameters: Vec<ParameterType>,
 }
 
-/// What planning depends on.
-pub(crate) struct MadeOf {
-    pub(crate) loaded: Loaded,
-    pub(crate) zone: Option<String>,
-    pub(crate) types: Vec<ParameterType>,
-}
-
-/// The description of a statement that is described again and again with other values. It holds for as long as nothing
-/// that it was made of has changed: the planner is told the types of the values, not the values, so that these change
-/// neither columns nor labels.
-#[derive(Default)]
-pub struct Description(Mutex<Option<(MadeOf, Described)>>);
-
-impl Description {
-    pub(crate) fn of(&self, made_of: &MadeOf) -> Option<Described> {
-        let kept = self.0.lock();
-        let (before, described) = kept.as_ref()?;
-        let same =
-            before.types == made_of.types && before.zone == made_of.zone && before.loaded.is_same(&made_of.loaded);
-        same.then(|| described.clone())
-    }
-
-    pub(crate) fn keep(&self, made_of: MadeOf, described: &Described) {
-        *self.0.lock() = Some((made_of, described.clone()));
-    }
-}
-
 impl Session {
-    /// As [`Self::describe`] with values, without planning a query again that nothing has changed about since
-    /// `description` was made.
-    ///
-    /// # Errors
-    /// As [`Self::describe`].
-    pub async fn describe_again(
-        &self,
-        parsed: &Parsed,
-        parameters: &Parameters,
-        description: &Description,
-    ) -> Result<Described, EngineError> {
-        let Statement::Query(query) = &parsed.statement else { return self.describe(parsed, Some(parameters)).await };
-        let source = query::Source::Text(query, &parsed.versions);
-        let result = query::describe_again(self, source, parameters, description).await;
-        self.refused(parsed, result).await
-    }
-
     /// Plans a statement as far as that is possible without running it: names, types, and whether policy lets it pass.
     /// `parameters` are its values, or `None` while there are none.
     ///
@@ -145,7 +100,7 @@ impl Session {
     }
 
     /// Writes down what was refused.
-    async fn refused<T>(&self, parsed: &Parsed, result: Result<T, EngineError>) -> Result<T, EngineError> {
+    pub(crate) async fn refused<T>(&self, parsed: &Parsed, result: Result<T, EngineError>) -> Result<T, EngineError> {
         if let Err(error) = &result {
             self.record_failure(&parsed.text, error, std::time::Duration::ZERO).await?;
         }

@@ -117,7 +117,7 @@ impl Session {
             }
         };
         let Some(table) = existing else {
-            let record = self.record(&Audited::allowed(text, Default::default())).await?;
+            let record = self.record(Audited::allowed(text, Default::default())).await?;
             let location = self.new_location(name, &uuid::Uuid::new_v4().to_string())?;
             let labels = unclassified(&ingest.schema);
             let write = written(name, &location, &ingest.schema, WriteMode::Create, rows).await?;
@@ -128,7 +128,7 @@ impl Session {
         };
         let replaces = ingest.mode == IngestMode::Replace;
         self.require_write(&loaded, &table, if replaces { TableAction::Modify } else { TableAction::Insert })?;
-        let record = self.record(&Audited::allowed(text, Default::default())).await?;
+        let record = self.record(Audited::allowed(text, Default::default())).await?;
         let location = location(&table)?;
         let count = if replaces {
             let expected_version =

@@ -109,7 +109,7 @@ impl Session {
                 break;
             }
             // Boxed, so that callers several futures further out can still be seen to be `Send`.
-            let opening: BoxFuture<'_, _> = Box::pin(self.open_tables(wanted, &subject, &authorizer));
+            let opening: BoxFuture<'_, _> = Box::pin(self.open_tables(wanted, epoch, &subject, &authorizer));
             let found = opening.await?;
             wanted = found
                 .iter()
@@ -136,12 +136,13 @@ impl Session {
     async fn open_tables(
         &self,
         mut wanted: Vec<TableRequest>,
+        epoch: u64,
         subject: &Subject,
         authorizer: &Authorizer,
     ) -> Result<Vec<(TableRequest, Arc<TableSnapshot>)>, EngineError> {
         let catalog = self.engine().catalog();
         loop {
-            let error = match catalog.snapshot_tables(self.engine().context().state(), &wanted).await {
+            let error = match catalog.snapshot_tables(self.engine().context().state(), &wanted, epoch).await {
                 Ok(found) => return Ok(found),
                 Err(error) => error,
             };

@@ -27,12 +27,13 @@ use sqlparser::ast;
 use tracing::info_span;
 
 use crate::{
-    Described, Description, EngineError, Outcome, ResultLabels, Session, StatementKind,
+    Described, EngineError, Outcome, ResultLabels, Session, StatementKind,
     answer::{Cell, answer},
     audit::Audited,
-    describe::MadeOf,
     exact::exact_pieces,
     load::Loaded,
+    prepared::Kept,
+    ready::ReadyPlan,
     redact::redact,
 };
 
@@ -65,18 +66,43 @@ impl Source<'_> {
     }
 }
 
-/// Runs a query for whoever asks. `text` is what is written down about it.
+/// What planning `source` needs of the catalog.
+pub(crate) async fn load(session: &Session, source: Source<'_>) -> Result<Loaded, EngineError> {
+    session.load(&source.relations()?, &HashMap::new()).await
+}
+
+/// Runs a query for whoever asks. `text` is what is written down about it, and `kept` what was planned for it before.
 pub(crate) async fn run(
     session: &Session,
     text: &str,
     source: Source<'_>,
     parameters: &Parameters,
+    kept: Option<&Kept>,
 ) -> Result<Outcome, EngineError> {
-    let loaded = session.load(&source.relations()?, &HashMap::new()).await?;
+    let loaded = load(session, source).await?;
+    let planned = kept.and_then(|kept| kept.get(session, &loaded, parameters));
+    if let Some(lookup) = planned.as_ref().and_then(|planned| planned.lookup.as_ref())
+        && let Some(ready) = lookup.with(parameters)
+    {
+        let record = session.record(lookup.audited()).await?;
+        return start(session, record, lookup.authorized(), &ready, lookup.tables().to_vec()).await;
+    }
     let (plan, times) = plan(session, &loaded, source, parameters)?;
-    let record = session.record(&Audited::plan(text, &plan, times.analysis())).await?;
+    let record = session.record(Audited::plan(text, &plan, times.analysis())).await?;
     let tables = tables(&plan);
-    let (schema, rows) = session.execute(&plan).await.map_err(|error| translate(error, &tables))?;
+    let ready = session.context().ready(&plan).map_err(|error| translate(error, &tables))?;
+    start(session, record, &plan, &ready, tables).await
+}
+
+/// Starts a query that was written down as `record`. Failures may name `tables`.
+async fn start(
+    session: &Session,
+    record: i64,
+    plan: &AuthorizedPlan,
+    ready: &ReadyPlan,
+    tables: Vec<TableName>,
+) -> Result<Outcome, EngineError> {
+    let (schema, rows) = session.execute_ready(plan, ready).await.map_err(|error| translate(error, &tables))?;
 
     // Files may bring metadata of their own, which names tags and origins that are not everybody's to know.
     let fields = schema.fields().iter().map(|field| field.as_ref().clone().with_metadata(HashMap::new()));
@@ -112,35 +138,27 @@ pub(crate) async fn describe(
     source: Source<'_>,
     parameters: &Parameters,
 ) -> Result<Described, EngineError> {
-    let loaded = session.load(&source.relations()?, &HashMap::new()).await?;
+    let loaded = load(session, source).await?;
     describe_loaded(session, &loaded, source, parameters).await
 }
 
-/// As [`describe`], unless nothing that planning depends on has changed since `description` was made: then as it was.
-pub(crate) async fn describe_again(
-    session: &Session,
-    source: Source<'_>,
-    parameters: &Parameters,
-    description: &Description,
-) -> Result<Described, EngineError> {
-    let loaded = session.load(&source.relations()?, &HashMap::new()).await?;
-    let zone = session.time_zone().map(ToOwned::to_owned);
-    let made_of = MadeOf { loaded, zone, types: parameters.declared().to_vec() };
-    if let Some(described) = description.of(&made_of) {
-        return Ok(described);
-    }
-    let described = describe_loaded(session, &made_of.loaded, source, parameters).await?;
-    description.keep(made_of, &described);
-    Ok(described)
-}
-
-async fn describe_loaded(
+/// As [`describe`], of what was loaded.
+pub(crate) async fn describe_loaded(
     session: &Session,
     loaded: &Loaded,
     source: Source<'_>,
     parameters: &Parameters,
 ) -> Result<Described, EngineError> {
     let (plan, _) = plan(session, loaded, source, parameters)?;
+    describe_plan(session, loaded, &plan).await
+}
+
+/// What a plan over what was loaded would answer.
+pub(crate) async fn describe_plan(
+    session: &Session,
+    loaded: &Loaded,
+    plan: &AuthorizedPlan,
+) -> Result<Described, EngineError> {
     let answered = session.context().answered(plan.plan());
     let fields = answered.fields().iter().map(|field| field.as_ref().clone().with_metadata(HashMap::new()));
     Ok(Described {
@@ -259,7 +277,7 @@ pub(crate) async fn explain(
             text
         }
     };
-    session.record(&Audited::allowed(&parsed.text, started.elapsed())).await?;
+    session.record(Audited::allowed(&parsed.text, started.elapsed())).await?;
     if !explain.governance {
         let lines = text.lines().map(|line| [Cell::from(line)]).collect();
         return answer(["plan"], &[], lines);

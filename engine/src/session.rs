@@ -21,7 +21,9 @@ use crate::{
     audit::Audited,
     context::Context,
     credentials::HASHING,
+    prepared::Kept,
     query::{self, Source},
+    ready::ReadyPlan,
     statement,
     temporary::Temporary,
     write,
@@ -287,14 +289,23 @@ impl Session {
     }
 
     /// Starts an authorized plan.
-    #[tracing::instrument(name = "execute", level = "info", skip_all)]
     pub(crate) async fn execute(
         &self,
         plan: &AuthorizedPlan,
     ) -> Result<(SchemaRef, SendableRecordBatchStream), DataFusionError> {
+        self.execute_ready(plan, &self.context().ready(plan)?).await
+    }
+
+    /// Starts an authorized plan that was made ready.
+    #[tracing::instrument(name = "execute", level = "info", skip_all)]
+    pub(crate) async fn execute_ready(
+        &self,
+        plan: &AuthorizedPlan,
+        ready: &ReadyPlan,
+    ) -> Result<(SchemaRef, SendableRecordBatchStream), DataFusionError> {
         let memory = self.memory.as_ref().map(MemoryShare::pool);
         let progress = self.progress.as_ref().filter(|_| plan.metrics().reading);
-        self.context().execute(plan, memory, &self.cancelled, progress).await
+        self.context().execute(ready, memory, &self.cancelled, progress).await
     }
 
     /// Bounds the memory of its statements from here on.
@@ -365,10 +376,21 @@ impl Session {
         parameters: &Parameters,
         base: &Path,
     ) -> Result<Outcome, EngineError> {
+        self.run_planned(parsed, None, parameters, base).await
+    }
+
+    /// As [`Self::run_with`], by what was planned for the statement before.
+    pub(crate) async fn run_planned(
+        &mut self,
+        parsed: &Parsed,
+        kept: Option<&Kept>,
+        parameters: &Parameters,
+        base: &Path,
+    ) -> Result<Outcome, EngineError> {
         let started = Instant::now();
         let result = match &parsed.statement {
             Statement::Query(query) => {
-                query::run(self, &parsed.text, Source::Text(query, &parsed.versions), parameters).await
+                query::run(self, &parsed.text, Source::Text(query, &parsed.versions), parameters, kept).await
             }
             Statement::Explain(explain) => query::explain(self, parsed, explain, parameters).await,
             Statement::Write(write) => write::run(self, parsed, write, parameters).await,
@@ -385,7 +407,7 @@ impl Session {
         );
         match &result {
             Ok(_) if leaves_record => {}
-            Ok(_) => self.record(&Audited::allowed(&parsed.text, started.elapsed())).await.map(|_| ())?,
+            Ok(_) => self.record(Audited::allowed(&parsed.text, started.elapsed())).await.map(|_| ())?,
             Err(error) => self.record_failure(&parsed.text, error, started.elapsed()).await?,
         }
         result

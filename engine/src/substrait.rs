@@ -92,7 +92,7 @@ impl Session {
     /// [`EngineError`] as for a query.
     pub async fn run_substrait(&self, query: &SubstraitQuery) -> Result<Outcome, EngineError> {
         let source = query::Source::Plan(&query.plan, &query.versions);
-        let outcome = query::run(self, &query.text, source, &Parameters::default()).await;
+        let outcome = query::run(self, &query.text, source, &Parameters::default(), None).await;
         self.recorded(outcome, query).await
     }
 

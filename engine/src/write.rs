@@ -230,7 +230,7 @@ async fn create_empty(
         ));
     }
     let columns = bind::column_schema(&create.columns, session.functions())?;
-    session.record(&Audited::allowed(&parsed.text, Default::default())).await?;
+    session.record(Audited::allowed(&parsed.text, Default::default())).await?;
     let location = session.new_location(&create.name, &uuid::Uuid::new_v4().to_string())?;
     let cannot_write = |source| EngineError::Write { table: create.name.clone(), source };
     let write = sluice_catalog::DeltaWrite::begin(&location, Arc::new(columns.clone()), WriteMode::Create)
@@ -500,7 +500,7 @@ impl<'a> Job<'a> {
     }
 
     async fn record(&self) -> Result<i64, EngineError> {
-        self.session.record(&Audited::plan(self.text, &self.planned.plan, self.planned.analysis)).await
+        self.session.record(Audited::plan(self.text, &self.planned.plan, self.planned.analysis)).await
     }
 
     async fn keep_lineage(&self, table: &ObjectId, record: i64, done: &Done) -> Result<(), EngineError> {

@@ -4,6 +4,7 @@ use std::{
     mem::ManuallyDrop,
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use arrow::array::RecordBatch;
@@ -24,6 +25,9 @@ const SPARE: usize = 8;
 
 /// How many batches are computed before the client has asked for them.
 const AHEAD: usize = 2;
+
+/// How long rows are waited for where their statement was started.
+const PATIENCE: Duration = Duration::from_millis(5);
 
 /// The threads.
 #[derive(Debug)]
@@ -52,9 +56,12 @@ impl Executor {
         })
     }
 
-    /// Computes `rows` there, a little ahead of whoever reads them. Dropping the stream gives them up. What is `held` is
-    /// let go of when nothing is computed any more.
-    pub(crate) fn stream(&self, mut rows: SendableRecordBatchStream, held: impl Send + 'static) -> Rows {
+    /// Computes the rest of `begun` there, a little ahead of whoever reads it. Dropping the stream gives it up. What is `held`
+    /// is let go of when nothing is computed any more.
+    pub(crate) fn stream(&self, begun: Begun, held: impl Send + 'static) -> Rows {
+        let Begun { first, rest } = begun;
+        let first = first.into_iter();
+        let Some(mut rows) = rest else { return Rows { first, rest: None } };
         let (sender, receiver) = mpsc::channel(AHEAD);
         let work = self.run(async move {
             let _held = held;
@@ -64,7 +71,7 @@ impl Executor {
                 }
             }
         });
-        Rows { receiver, work: Some(work) }
+        Rows { first, rest: Some(Rest { receiver, work }) }
     }
 }
 
@@ -78,6 +85,11 @@ impl Drop for Executor {
             std::mem::forget(joiner.spawn(move || drop(ManuallyDrop::into_inner(runtime))));
         }
     }
+}
+
+/// That work ended by a panic, in whichever of its parts.
+pub(crate) fn broke_off() -> DataFusionError {
+    DataFusionError::Internal("a statement broke off".to_owned())
 }
 
 /// Work that runs elsewhere.
@@ -98,24 +110,59 @@ impl<T> Drop for Running<T> {
     }
 }
 
+/// Rows of which the first have been computed where their statement was started: few rows need no task of their own.
+pub(crate) struct Begun {
+    first: Vec<Result<RecordBatch, DataFusionError>>,
+    /// `None` where there are no more.
+    rest: Option<SendableRecordBatchStream>,
+}
+
+impl Begun {
+    /// Nothing of `rows` yet.
+    pub(crate) fn nothing(rows: SendableRecordBatchStream) -> Self {
+        Self { first: Vec::new(), rest: Some(rows) }
+    }
+
+    /// As much of `rows` as comes at once.
+    pub(crate) async fn of(mut rows: SendableRecordBatchStream) -> Self {
+        let mut first = Vec::new();
+        let patience = tokio::time::Instant::now() + PATIENCE;
+        while first.len() < AHEAD {
+            match tokio::time::timeout_at(patience, rows.next()).await {
+                Ok(Some(batch)) => first.push(batch),
+                Ok(None) => return Self { first, rest: None },
+                Err(_) => break,
+            }
+        }
+        Self { first, rest: Some(rows) }
+    }
+}
+
 /// Rows that are computed elsewhere.
-#[derive(Debug)]
 pub(crate) struct Rows {
+    first: std::vec::IntoIter<Result<RecordBatch, DataFusionError>>,
+    rest: Option<Rest>,
+}
+
+struct Rest {
     receiver: mpsc::Receiver<Result<RecordBatch, DataFusionError>>,
-    work: Option<Running<()>>,
+    work: Running<()>,
 }
 
 impl Stream for Rows {
     type Item = Result<RecordBatch, DataFusionError>;
 
     fn poll_next(mut self: Pin<&mut Self>, ctx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if let Some(batch) = std::task::ready!(self.receiver.poll_recv(ctx)) {
+        if let Some(batch) = self.first.next() {
+            return Poll::Ready(Some(batch));
+        }
+        let Some(rest) = self.rest.as_mut() else { return Poll::Ready(None) };
+        if let Some(batch) = std::task::ready!(rest.receiver.poll_recv(ctx)) {
             return Poll::Ready(Some(batch));
         }
         // The last row is out, or the work broke off: then its rows are not all there, and that has to be said.
-        let Some(work) = self.work.as_mut() else { return Poll::Ready(None) };
-        let ended = std::task::ready!(Pin::new(work).poll(ctx));
-        self.work = None;
-        Poll::Ready(ended.err().map(|_| Err(DataFusionError::Internal("a statement broke off".to_owned()))))
+        let ended = std::task::ready!(Pin::new(&mut rest.work).poll(ctx));
+        self.rest = None;
+        Poll::Ready(ended.err().map(|_| Err(broke_off())))
     }
 }

@@ -43,6 +43,11 @@ impl DeltaScan {
     }
 }
 
+/// Whether `table` is a small Delta table, whose rows are kept in memory as long as there is room.
+pub fn is_small(table: &dyn TableProvider) -> bool {
+    table.downcast_ref::<DeltaScan>().is_some_and(|scan| scan.rows.is_some())
+}
+
 #[async_trait]
 impl TableProvider for DeltaScan {
     fn schema(&self) -> SchemaRef {

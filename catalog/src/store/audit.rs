@@ -46,7 +46,7 @@ pub struct AuditRecord {
     /// In which domain.
     pub domain: Domain,
     /// Its text.
-    pub statement: String,
+    pub statement: Arc<str>,
     /// What was decided.
     pub decision: AuditDecision,
     /// Why.
@@ -60,7 +60,7 @@ pub struct AuditRecord {
     /// How many rows it gave; `None` if it did not end.
     pub rows: Option<u64>,
     /// Everything else, for those who look closer.
-    pub detail: Value,
+    pub detail: Arc<Value>,
 }
 
 /// Which records of the audit are wanted; by default all.
@@ -96,14 +96,14 @@ impl TryFrom<Row> for AuditRecord {
             at_ms: row.at,
             principal: row.principal.into(),
             domain: row.domain.parse().map_err(|_| malformed())?,
-            statement: row.statement,
+            statement: row.statement.into(),
             decision: AuditDecision::parse(&row.decision).ok_or_else(malformed)?,
             reason: row.reason,
             fingerprint: row.fingerprint,
             cache: row.cache.into(),
             analysis_us: row.analysis_us.unsigned_abs(),
             rows: row.rows.map(i64::unsigned_abs),
-            detail: serde_json::from_str(&row.detail).map_err(|_| malformed())?,
+            detail: Arc::new(serde_json::from_str(&row.detail).map_err(|_| malformed())?),
         })
     }
 }
@@ -114,8 +114,8 @@ impl Catalog {
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub async fn record_audit(&self, record: &AuditRecord) -> Result<i64> {
-        self.written(Entry::Begun(Box::new(record.clone()))).await
+    pub async fn record_audit(&self, record: AuditRecord) -> Result<i64> {
+        self.written(Entry::Begun(Box::new(record))).await
     }
 
     /// Records that the statement `id` gave `rows` rows.

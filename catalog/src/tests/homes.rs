@@ -138,9 +138,9 @@ async fn changes_grow_the_epoch_and_records_do_not() {
         cache: "off".into(),
         analysis_us: 7,
         rows: None,
-        detail: Value::Null,
+        detail: Arc::new(Value::Null),
     };
-    let id = home.catalog.record_audit(&record).await.unwrap();
+    let id = home.catalog.record_audit(record.clone()).await.unwrap();
     home.catalog.finish_audit(id, 3).await.unwrap();
     assert_eq!(home.catalog.epoch().await.unwrap(), before + 1, "neither a refused change nor a record counts");
     let filter = AuditFilter { principal: Some("ann".into()), limit: Some(5) };

@@ -60,7 +60,8 @@ impl Home {
 
     async fn snapshot(&self, name: &str, at: TableVersion) -> Result<Arc<TableSnapshot>, CatalogError> {
         let request = TableRequest { name: TableName::new("crm", name), at };
-        let found = self.catalog.snapshot_tables(&SessionContext::new().state(), &[request]).await?;
+        let epoch = self.catalog.epoch().await?;
+        let found = self.catalog.snapshot_tables(&SessionContext::new().state(), &[request], epoch).await?;
         Ok(found.into_iter().next().unwrap().1)
     }
 }

@@ -62,11 +62,13 @@ async fn only_named_tables_are_loaded_and_unknown_names_are_absent() {
     home.table("broken", files(Format::Csv, &home.path("none.csv")), &["a"]).await;
     let request = |name| TableRequest { name: TableName::new("crm", name), at: TableVersion::Latest };
     let session = SessionContext::new().state();
-    let found = home.catalog.snapshot_tables(&session, &[request("v"), request("nope")]).await.unwrap();
+    let epoch = home.catalog.epoch().await.unwrap();
+    let found = home.catalog.snapshot_tables(&session, &[request("v"), request("nope")], epoch).await.unwrap();
     assert_eq!(found.len(), 1);
     assert!(matches!(&found[0].1.contents, Contents::Query(text) if &**text == "SELECT 1"));
     home.catalog.drop_table(&TableName::new("crm", "v")).await.unwrap();
-    assert!(home.catalog.snapshot_tables(&session, &[request("v")]).await.unwrap().is_empty());
+    let epoch = home.catalog.epoch().await.unwrap();
+    assert!(home.catalog.snapshot_tables(&session, &[request("v")], epoch).await.unwrap().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -40,7 +40,7 @@ use crate::{
     },
 };
 pub(crate) use caller::Caller;
-use prepared::Prepared;
+use prepared::Held;
 use statement::Announced;
 
 /// What all calls share.
@@ -51,7 +51,7 @@ pub(crate) struct Core {
     /// Statements that were announced and can be fetched.
     pub(crate) statements: Handles<Announced>,
     /// Prepared statements.
-    pub(crate) prepared: Handles<Prepared>,
+    pub(crate) prepared: Handles<Held>,
     /// How much both hold.
     pub(crate) ledger: Ledger,
     pub(crate) executor: Executor,

@@ -21,6 +21,7 @@ use tonic::Status;
 
 use super::{Answers, Caller, Core, keys, sql_info, type_info};
 use crate::{
+    executor::Begun,
     metrics::StatementKind,
     status,
     wire::{IpcMessage, ViewTypes, command::Metadata, encoded, wire_schema},
@@ -87,7 +88,7 @@ pub(super) async fn fetch(core: &Core, caller: &Caller, ask: Metadata) -> Result
     };
     let schema = batch.schema();
     let rows = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&schema), stream::iter([Ok(batch)])));
-    Ok(core.send(turn, &CancellationToken::new(), schema, rows))
+    Ok(core.send(turn, &CancellationToken::new(), schema, Begun::nothing(rows)))
 }
 
 fn catalogs(ask: CommandGetCatalogs) -> Result<RecordBatch, Status> {

@@ -9,8 +9,7 @@ use arrow_flight::{
 };
 use parking_lot::Mutex;
 use prost::{Message, bytes::Bytes};
-use sluice_engine::StatementKind;
-use sluice_planner::parse::Parsed;
+use sluice_engine::{Prepared, StatementKind};
 use tokio::sync::Notify;
 use tonic::Status;
 
@@ -84,8 +83,11 @@ pub(super) async fn poll(
             }
         };
     }
-    let parsed = match &question {
-        Question::Sql(text) => Some((Arc::new(statement::one_statement(&caller.session()?, text)?), Arc::default())),
+    let execution = match &question {
+        Question::Sql(text) => {
+            let prepared = Prepared::new(statement::one_statement(&caller.session()?, text)?);
+            Some((Arc::new(prepared), Arc::default()))
+        }
         Question::Prepared(handle) => prepared::execution(core, caller, handle)?,
         Question::Statement(_)
         | Question::Substrait(_)
@@ -93,10 +95,10 @@ pub(super) async fn poll(
         | Question::Update(_)
         | Question::InTransaction => None,
     };
-    if let Some((parsed, rows)) = parsed
-        && StatementKind::of(&parsed.statement).changes()
+    if let Some((prepared, rows)) = execution
+        && StatementKind::of(&prepared.parsed().statement).changes()
     {
-        return begin(core, caller, parsed, rows).await;
+        return begin(core, caller, prepared, rows).await;
     }
     let info = statement::announce(core, caller, question, descriptor).await?;
     Ok(done(core, info))
@@ -106,7 +108,7 @@ pub(super) async fn poll(
 async fn begin(
     core: &Arc<Core>,
     caller: &Arc<Caller>,
-    parsed: Arc<Parsed>,
+    prepared: Arc<Prepared>,
     rows: BoundValues,
 ) -> Result<PollInfo, Status> {
     let operation = Arc::new(Operation::default());
@@ -120,9 +122,9 @@ async fn begin(
     let running = (Arc::clone(core), Arc::clone(caller), Arc::clone(&operation));
     tokio::spawn(async move {
         let (core, caller, operation) = running;
-        let kind = StatementKind::of(&parsed.statement);
+        let kind = StatementKind::of(&prepared.parsed().statement);
         let rows = rows.as_ref().clone();
-        let result = match statement::execute(&core, &caller, parsed, rows, &operation.control).await {
+        let result = match statement::execute(&core, &caller, prepared, rows, &operation.control).await {
             Ok(outcome) => statement::answer(kind, outcome, &caller).await,
             Err(error) => Err(error),
         };

@@ -1,11 +1,11 @@
-//! Prepared statements. What is kept is the statement, never a decision about it: each execution is decided anew.
+//! Prepared statements: kept, with the values that are bound to them, and held against what is allowed at each execution.
 
 use std::sync::Arc;
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use parking_lot::Mutex;
 use prost::{Message, bytes::Bytes};
-use sluice_engine::{Description, StatementKind, SubstraitQuery};
+use sluice_engine::{Prepared, StatementKind, SubstraitQuery};
 use sluice_planner::parse::Parsed;
 use tonic::Status;
 
@@ -21,18 +21,16 @@ use crate::{
 };
 
 /// A statement that was prepared under a handle.
-pub(crate) struct Prepared {
+pub(crate) struct Held {
     pub(super) statement: Sort,
     weight: Arc<Weight>,
     /// The values for its next execution.
     bound: Mutex<Bound>,
-    /// What it answers, until something changes.
-    description: Arc<Description>,
 }
 
 /// What was prepared.
 pub(crate) enum Sort {
-    Sql(Arc<Parsed>),
+    Sql(Arc<Prepared>),
     Substrait(Arc<SubstraitQuery>),
 }
 
@@ -43,7 +41,7 @@ struct Bound {
     weight: Option<Arc<Weight>>,
 }
 
-impl Prepared {
+impl Held {
     /// What is bound to its statement, `parsed`.
     fn bound_to(&self, parsed: &Parsed) -> Result<Bound, Status> {
         let bound = self.bound.lock().clone();
@@ -60,30 +58,28 @@ impl Prepared {
 /// Keeps what was prepared for the caller; answers its handle.
 fn keep(core: &Core, caller: &Caller, statement: Sort) -> Result<Bytes, Status> {
     let bytes = match &statement {
-        Sort::Sql(parsed) => parsed.bytes(),
+        Sort::Sql(prepared) => prepared.bytes(),
         Sort::Substrait(query) => query.bytes(),
     };
     let weight = core.weigh(caller, bytes)?;
-    let prepared =
-        Prepared { statement, weight: Arc::clone(&weight), bound: Mutex::default(), description: Arc::default() };
-    Ok(core.prepared.give(caller.owner(), prepared, weight))
+    let held = Held { statement, weight: Arc::clone(&weight), bound: Mutex::default() };
+    Ok(core.prepared.give(caller.owner(), held, weight))
 }
 
 /// Prepares a statement.
 pub(super) async fn create(core: &Core, caller: &Caller, text: &str) -> Result<Bytes, Status> {
-    let session = caller.session()?;
-    let parsed = Arc::new(statement::one_statement(&session, text)?);
-    let described = statement::describe(core, caller, session, Arc::clone(&parsed), None).await?;
+    let prepared = Arc::new(Prepared::new(statement::one_statement(&caller.session()?, text)?));
+    let described = statement::describe(core, caller, Arc::clone(&prepared), None).await?;
     let is_update = matches!(described.kind, StatementKind::Write | StatementKind::Change);
     // An update answers no rows to those who send it as one, and says so by having no columns.
     let dataset_schema = if is_update { Bytes::new() } else { encoded(&statement::answered(&described, caller))? };
     // What the planner could not tell a type of may have any.
-    let parameters = parsed.parameters.iter().map(|name| {
+    let parameters = prepared.parsed().parameters.iter().map(|name| {
         let known = described.parameters.iter().find(|(known, _)| known == name);
         (Arc::clone(name), known.and_then(|(_, data_type)| data_type.clone()))
     });
     let parameter_schema = encoded(&parameter_schema(&parameters.collect::<Vec<_>>()))?;
-    let handle = keep(core, caller, Sort::Sql(parsed))?;
+    let handle = keep(core, caller, Sort::Sql(prepared))?;
     Ok(answer(handle, dataset_schema, parameter_schema, is_update))
 }
 
@@ -113,14 +109,13 @@ fn answer(handle: Bytes, dataset_schema: Bytes, parameter_schema: Bytes, is_upda
 
 /// Announces the next execution of a prepared statement, with the values that are bound to it.
 pub(super) async fn announce(core: &Core, caller: &Caller, handle: &[u8]) -> Result<statement::Announced, Status> {
-    let prepared = find(core, caller, handle)?;
-    let mut shared = vec![Arc::clone(&prepared.weight)];
-    let announced = match &prepared.statement {
-        Sort::Sql(parsed) => {
-            let bound = prepared.bound_to(parsed)?;
+    let held = find(core, caller, handle)?;
+    let mut shared = vec![Arc::clone(&held.weight)];
+    let announced = match &held.statement {
+        Sort::Sql(prepared) => {
+            let bound = held.bound_to(prepared.parsed())?;
             shared.extend(bound.weight);
-            let description = Some(Arc::clone(&prepared.description));
-            statement::announce_sql(core, caller, Arc::clone(parsed), bound.values, description).await?
+            statement::announce_sql(core, caller, Arc::clone(prepared), bound.values).await?
         }
         Sort::Substrait(query) => statement::announce_substrait(core, caller, Arc::clone(query)).await?,
     };
@@ -133,20 +128,20 @@ pub(super) fn execution(
     core: &Core,
     caller: &Caller,
     handle: &[u8],
-) -> Result<Option<(Arc<Parsed>, BoundValues)>, Status> {
-    let prepared = find(core, caller, handle)?;
-    match &prepared.statement {
-        Sort::Sql(parsed) => Ok(Some((Arc::clone(parsed), prepared.bound_to(parsed)?.values))),
+) -> Result<Option<(Arc<Prepared>, BoundValues)>, Status> {
+    let held = find(core, caller, handle)?;
+    match &held.statement {
+        Sort::Sql(prepared) => Ok(Some((Arc::clone(prepared), held.bound_to(prepared.parsed())?.values))),
         Sort::Substrait(_) => Ok(None),
     }
 }
 
 /// The columns that a prepared statement answers.
 pub(super) async fn schema(core: &Core, caller: &Caller, handle: &[u8]) -> Result<SchemaRef, Status> {
-    let prepared = find(core, caller, handle)?;
-    match &prepared.statement {
-        Sort::Sql(parsed) => {
-            let described = statement::describe(core, caller, caller.session()?, Arc::clone(parsed), None).await?;
+    let held = find(core, caller, handle)?;
+    match &held.statement {
+        Sort::Sql(prepared) => {
+            let described = statement::describe(core, caller, Arc::clone(prepared), None).await?;
             Ok(statement::answered(&described, caller))
         }
         Sort::Substrait(query) => Ok(statement::announce_substrait(core, caller, Arc::clone(query)).await?.schema),
@@ -161,12 +156,12 @@ pub(super) async fn fetch(core: &Core, caller: &Caller, handle: &[u8]) -> Result
 
 /// Binds values for the next execution.
 pub(super) fn bind(core: &Core, caller: &Caller, handle: &[u8], batches: &[RecordBatch]) -> Result<(), Status> {
-    let prepared = find(core, caller, handle)?;
-    let rows = match &prepared.statement {
-        Sort::Sql(parsed) => parameters::rows(&parsed.parameters, batches)?,
+    let held = find(core, caller, handle)?;
+    let rows = match &held.statement {
+        Sort::Sql(prepared) => parameters::rows(&prepared.parsed().parameters, batches)?,
         Sort::Substrait(_) => return Err(status::invalid("a Substrait plan has no parameters")),
     };
-    let mut bound = prepared.bound.lock();
+    let mut bound = held.bound.lock();
     // The values before go first, so that they do not stand in the way.
     *bound = Bound::default();
     let weight = core.weigh(caller, parameters::bytes(&rows))?;
@@ -175,7 +170,7 @@ pub(super) fn bind(core: &Core, caller: &Caller, handle: &[u8], batches: &[Recor
 }
 
 /// A prepared statement of the caller's.
-pub(super) fn find(core: &Core, caller: &Caller, handle: &[u8]) -> Result<Arc<Prepared>, Status> {
+pub(super) fn find(core: &Core, caller: &Caller, handle: &[u8]) -> Result<Arc<Held>, Status> {
     core.prepared.get(caller.owner(), handle).ok_or_else(status::unknown_handle)
 }
 

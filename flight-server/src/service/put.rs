@@ -11,7 +11,7 @@ use datafusion::common::ScalarValue;
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use parking_lot::Mutex;
 use prost::{Message, bytes::Bytes};
-use sluice_engine::{EngineError, held_bytes};
+use sluice_engine::{EngineError, Prepared, held_bytes};
 use tonic::{Status, Streaming};
 
 use super::{
@@ -51,17 +51,17 @@ pub(super) async fn put(
     });
     match put {
         Put::Update(Update::Sql(text)) => {
-            let parsed = Arc::new(statement::one_statement(&caller.session()?, &text)?);
-            let outcome = statement::execute(core, caller, parsed, Vec::new(), &Control::default()).await?;
+            let prepared = Arc::new(Prepared::new(statement::one_statement(&caller.session()?, &text)?));
+            let outcome = statement::execute(core, caller, prepared, Vec::new(), &Control::default()).await?;
             Ok(updated(affected(&outcome)))
         }
         Put::Update(Update::Prepared(handle)) => {
-            let prepared = prepared::find(core, caller, &handle)?;
-            let Sort::Sql(parsed) = &prepared.statement else {
+            let held = prepared::find(core, caller, &handle)?;
+            let Sort::Sql(prepared) = &held.statement else {
                 return Err(status::invalid("a Substrait plan answers rows; it is no update"));
             };
-            let rows = parameters::rows(&parsed.parameters, &collect(core, first, rest).await?)?;
-            let outcome = statement::execute(core, caller, Arc::clone(parsed), rows, &Control::default()).await?;
+            let rows = parameters::rows(&prepared.parsed().parameters, &collect(core, first, rest).await?)?;
+            let outcome = statement::execute(core, caller, Arc::clone(prepared), rows, &Control::default()).await?;
             Ok(updated(affected(&outcome)))
         }
         Put::Update(Update::Ingest(ask)) => {

@@ -14,6 +14,7 @@ use tonic::Status;
 
 use super::{Caller, Core};
 use crate::{
+    executor::{Begun, broke_off},
     limits::{ByteBudget, Permit},
     metrics::{Stage, StatementKind, StatementOutcome},
     status,
@@ -78,7 +79,7 @@ impl Core {
         let result = tokio::select! {
             done = tokio::time::timeout_at(turn.deadline, work) => match done {
                 Ok(Ok(result)) => result.map_err(|error| status::of(&error)),
-                Ok(Err(_)) => Err(status::internal("the statement broke off")),
+                Ok(Err(_)) => Err(status::of(&EngineError::from_stream(broke_off()))),
                 Err(_) => Err(crate::limits::Interrupted::TimedOut.into()),
             },
             () = cancel.cancelled() => Err(status::cancelled()),
@@ -96,7 +97,7 @@ impl Core {
         turn: Turn,
         cancel: &CancellationToken,
         schema: arrow::datatypes::SchemaRef,
-        rows: datafusion::execution::SendableRecordBatchStream,
+        rows: Begun,
     ) -> BoxStream<'static, Result<IpcMessage, Status>> {
         let sending = Sending {
             metrics: self.metrics.clone(),

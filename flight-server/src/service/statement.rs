@@ -1,6 +1,6 @@
 //! Statements: announced with their columns, then fetched with their rows.
 //!
-//! A statement that reads is planned when it is announced and planned and decided anew whenever it is fetched. One
+//! A statement that reads is planned when it is announced, and what it reads is decided about whenever it is fetched. One
 //! that changes something runs once, when it is announced; what is fetched is what it answered.
 
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use datafusion::{common::ScalarValue, physical_plan::stream::RecordBatchStreamAd
 use futures::{TryStreamExt, stream};
 use prost::{Message, bytes::Bytes};
 use sluice_engine::{
-    Described, Description, EngineError, Outcome, Progress, ResultLabels, Session, StatementKind, SubstraitQuery,
+    Described, EngineError, Outcome, Prepared, Progress, ResultLabels, Session, StatementKind, SubstraitQuery,
 };
 use sluice_planner::{
     bind::Parameters,
@@ -33,6 +33,7 @@ use super::{
     prepared,
 };
 use crate::{
+    executor::Begun,
     handles::Weight,
     metrics::{self, Stage},
     status,
@@ -52,7 +53,7 @@ pub(crate) struct Announced {
 /// What is done when a statement is fetched.
 pub(crate) enum Work {
     /// It runs.
-    Sql(Arc<Parsed>, BoundValues),
+    Sql(Arc<Prepared>, BoundValues),
     /// It runs.
     Substrait(Arc<SubstraitQuery>),
     /// It has run.
@@ -75,7 +76,7 @@ impl Announced {
             // What has run is not lost for want of room, and a few rows that say what was done take none worth counting.
             Work::Done(_) | Work::Operation(_) => return 0,
             Work::Sql(..) | Work::Substrait(_) if !self.shared.is_empty() => 0,
-            Work::Sql(parsed, values) => parsed.bytes() + parameters::bytes(values),
+            Work::Sql(prepared, values) => prepared.bytes() + parameters::bytes(values),
             Work::Substrait(query) => query.bytes(),
         };
         work + self.schema.fields().iter().map(|field| field.size()).sum::<usize>()
@@ -91,8 +92,8 @@ pub(super) async fn announce(
 ) -> Result<FlightInfo, Status> {
     match question {
         Question::Sql(text) => {
-            let parsed = one_statement(&caller.session()?, &text)?;
-            let announced = announce_sql(core, caller, Arc::new(parsed), Arc::default(), None).await?;
+            let prepared = Prepared::new(one_statement(&caller.session()?, &text)?);
+            let announced = announce_sql(core, caller, Arc::new(prepared), Arc::default()).await?;
             give(core, caller, announced, descriptor)
         }
         Question::Substrait(plan) => {
@@ -119,8 +120,8 @@ pub(super) async fn schema(core: &Core, caller: &Caller, question: Question) -> 
     match question {
         Question::Sql(text) => {
             let session = caller.session()?;
-            let parsed = Arc::new(one_statement(&session, &text)?);
-            describe(core, caller, session, parsed, None).await.map(|described| answered(&described, caller))
+            let prepared = Arc::new(Prepared::new(one_statement(&session, &text)?));
+            describe(core, caller, prepared, None).await.map(|described| answered(&described, caller))
         }
         Question::Substrait(plan) => {
             let query = decode(core, caller, &plan).await?;
@@ -152,29 +153,33 @@ pub(super) async fn rows(core: &Core, caller: &Caller, announced: &Announced) ->
     let turn = core.turn(caller, metrics::StatementKind::Query).await?;
     let mut session = turn.session(caller)?;
     let (schema, batches) = match &announced.work {
-        Work::Sql(parsed, rows) => {
+        Work::Sql(prepared, rows) => {
             let home = core.engine.home().dir().to_path_buf();
-            let (parsed, rows) = (Arc::clone(parsed), rows.as_ref().clone());
-            let work = async move { session.run_rows(&parsed, rows, &home).await };
-            match core.run(&turn, Stage::Execute, &announced.cancel, work).await? {
-                Outcome::Rows { rows, .. } => return Ok(core.send(turn, &announced.cancel, schema, rows)),
-                Outcome::Done { .. } => return Err(status::internal("a query answered no rows")),
-            }
+            let (prepared, rows) = (Arc::clone(prepared), rows.as_ref().clone());
+            let work = async move { begun(session.run_rows(&prepared, rows, &home).await?).await };
+            let begun = core.run(&turn, Stage::Execute, &announced.cancel, work).await?;
+            return Ok(core.send(turn, &announced.cancel, schema, begun));
         }
         Work::Substrait(query) => {
             let query = Arc::clone(query);
-            let work = async move { session.run_substrait(&query).await };
-            match core.run(&turn, Stage::Execute, &announced.cancel, work).await? {
-                Outcome::Rows { rows, .. } => return Ok(core.send(turn, &announced.cancel, schema, rows)),
-                Outcome::Done { .. } => return Err(status::internal("a query answered no rows")),
-            }
+            let work = async move { begun(session.run_substrait(&query).await?).await };
+            let begun = core.run(&turn, Stage::Execute, &announced.cancel, work).await?;
+            return Ok(core.send(turn, &announced.cancel, schema, begun));
         }
         Work::Done(batches) => (schema, batches.clone()),
         Work::Operation(operation) => operation.answer()?,
     };
     let rows = stream::iter(batches.into_iter().map(Ok));
     let rows = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&schema), rows));
-    Ok(core.send(turn, &announced.cancel, schema, rows))
+    Ok(core.send(turn, &announced.cancel, schema, Begun::nothing(rows)))
+}
+
+/// The rows of a query that has been started, and the first of them.
+async fn begun(outcome: Outcome) -> Result<Begun, EngineError> {
+    match outcome {
+        Outcome::Rows { rows, .. } => Ok(Begun::of(rows).await),
+        Outcome::Done { .. } => Err(EngineError::Bug("a query answered no rows".to_owned())),
+    }
 }
 
 /// How long the text of a statement may be, in bytes.
@@ -212,12 +217,12 @@ pub(super) async fn decode(core: &Core, caller: &Caller, plan: &[u8]) -> Result<
 pub(super) async fn describe(
     core: &Core,
     caller: &Caller,
-    session: Session,
-    parsed: Arc<Parsed>,
+    prepared: Arc<Prepared>,
     parameters: Option<Parameters>,
 ) -> Result<Described, Status> {
-    let turn = core.turn(caller, family(StatementKind::of(&parsed.statement))).await?;
-    let work = async move { session.describe(&parsed, parameters.as_ref()).await };
+    let session = caller.session()?;
+    let turn = core.turn(caller, family(StatementKind::of(&prepared.parsed().statement))).await?;
+    let work = async move { session.describe_prepared(&prepared, parameters.as_ref()).await };
     core.run(&turn, Stage::Analyze, &CancellationToken::new(), work).await
 }
 
@@ -225,30 +230,22 @@ pub(super) async fn describe(
 pub(super) async fn announce_sql(
     core: &Core,
     caller: &Caller,
-    parsed: Arc<Parsed>,
+    prepared: Arc<Prepared>,
     rows: BoundValues,
-    description: Option<Arc<Description>>,
 ) -> Result<Announced, Status> {
+    let parsed = prepared.parsed();
     let kind = StatementKind::of(&parsed.statement);
     let control = Control::default();
     if kind.changes() {
-        let outcome = execute(core, caller, parsed, rows.as_ref().clone(), &control).await?;
+        let outcome = execute(core, caller, prepared, rows.as_ref().clone(), &control).await?;
         let (schema, batches) = answer(kind, outcome, caller).await?;
         return Ok(Announced { schema, work: Work::Done(batches), cancel: control.cancel, shared: Vec::new() });
     }
-    let cancel = control.cancel;
     let bound = rows.first().map(|row| Parameters::bound(&parsed.parameters, vec![row.clone()]));
     let parameters = bound.or_else(|| parsed.parameters.is_empty().then(Parameters::default));
-    let described = match (parameters, description) {
-        (Some(parameters), Some(description)) => {
-            let (session, statement) = (caller.session()?, Arc::clone(&parsed));
-            let turn = core.turn(caller, family(kind)).await?;
-            let work = async move { session.describe_again(&statement, &parameters, &description).await };
-            core.run(&turn, Stage::Analyze, &cancel, work).await?
-        }
-        (parameters, _) => describe(core, caller, caller.session()?, Arc::clone(&parsed), parameters).await?,
-    };
-    Ok(Announced { schema: answered(&described, caller), work: Work::Sql(parsed, rows), cancel, shared: Vec::new() })
+    let described = describe(core, caller, Arc::clone(&prepared), parameters).await?;
+    let schema = answered(&described, caller);
+    Ok(Announced { schema, work: Work::Sql(prepared, rows), cancel: control.cancel, shared: Vec::new() })
 }
 
 /// A Substrait plan ready to be fetched.
@@ -269,18 +266,18 @@ pub(super) async fn announce_substrait(
 pub(super) async fn execute(
     core: &Core,
     caller: &Caller,
-    parsed: Arc<Parsed>,
+    prepared: Arc<Prepared>,
     rows: Vec<Vec<ScalarValue>>,
     control: &Control,
 ) -> Result<Outcome, Status> {
-    let turn = core.turn(caller, family(StatementKind::of(&parsed.statement))).await?;
+    let turn = core.turn(caller, family(StatementKind::of(&prepared.parsed().statement))).await?;
     let mut session = turn.session(caller)?;
     session.followed_by(control.progress.clone());
     let home = core.engine.home().dir().to_path_buf();
-    let statement = Arc::clone(&parsed);
-    let work = async move { session.run_rows(&statement, rows, &home).await };
+    let running = Arc::clone(&prepared);
+    let work = async move { session.run_rows(&running, rows, &home).await };
     let outcome = core.run(&turn, Stage::Execute, &control.cancel, work).await?;
-    if let Statement::Set(variable) = &parsed.statement {
+    if let Statement::Set(variable) = &prepared.parsed().statement {
         caller.client.change(|session| session.set(variable)).map_err(|error| status::of(&error))?;
     }
     core.finished(turn);

@@ -54,6 +54,28 @@ impl Parameters {
         &self.declared
     }
 
+    /// The same while there are no values yet, if every type is known.
+    pub fn types(&self) -> Option<Self> {
+        let is_known =
+            |(_, data_type): &ParameterType| data_type.as_ref().is_some_and(|known| *known != DataType::Null);
+        self.declared.iter().all(is_known).then(|| Self::open(self.declared.clone()))
+    }
+
+    /// The values of the one run that there are values for.
+    pub fn row(&self) -> Option<&[ScalarValue]> {
+        match self.rows.as_deref() {
+            Some([row]) => Some(row),
+            // What takes no parameters runs without values.
+            None | Some([]) if self.declared.is_empty() => Some(&[]),
+            _ => None,
+        }
+    }
+
+    /// The value that stands for the placeholder `id` in that run.
+    pub fn value(&self, id: &str) -> Option<&ScalarValue> {
+        self.row()?.get(self.position(id)?)
+    }
+
     /// What the planner is told of the parameters: it needs their types before it meets them.
     pub(super) fn planner_context(&self) -> PlannerContext {
         let field = |(name, data_type): &ParameterType| -> Option<FieldRef> {

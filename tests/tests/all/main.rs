@@ -10,6 +10,7 @@ mod credentials;
 mod delta_rows;
 mod domains;
 mod flight;
+mod lookups;
 mod matrix;
 mod names;
 mod process;

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use arrow::util::display::{ArrayFormatter, FormatOptions};
+use arrow::{
+    array::RecordBatch,
+    util::display::{ArrayFormatter, FormatOptions},
+};
 use futures::StreamExt;
 use sluice_engine::{Engine, EngineError, Outcome, SessionOptions};
 use sluice_model::Domain;
@@ -68,6 +71,15 @@ GRANT PROCESS ON TAG personal TO SERVICE bot; GRANT PROCESS ON TAG finance TO SE
 GRANT PROCESS ON TAG unclassified TO SERVICE bot;
 ";
 
+/// The rows of `batch`, one text a row.
+pub(crate) fn lines_of(batch: &RecordBatch) -> Vec<String> {
+    let options = FormatOptions::default();
+    let columns: Vec<_> =
+        batch.columns().iter().map(|column| ArrayFormatter::try_new(column, &options).unwrap()).collect();
+    let line = |row| columns.iter().map(|column| column.value(row).to_string()).collect::<Vec<_>>().join("|");
+    (0..batch.num_rows()).map(line).collect()
+}
+
 impl TestHome {
     /// A home with nothing in it.
     pub(crate) async fn empty() -> Self {
@@ -107,16 +119,7 @@ impl TestHome {
                     let mut lines = Vec::new();
                     while let Some(batch) = rows.next().await {
                         let batch = batch.map_err(EngineError::from_stream)?;
-                        let options = FormatOptions::default();
-                        let columns: Vec<_> = batch
-                            .columns()
-                            .iter()
-                            .map(|column| ArrayFormatter::try_new(column, &options).unwrap())
-                            .collect();
-                        for row in 0..batch.num_rows() {
-                            let cells: Vec<_> = columns.iter().map(|column| column.value(row).to_string()).collect();
-                            lines.push(cells.join("|"));
-                        }
+                        lines.extend(lines_of(&batch));
                     }
                     lines
                 }

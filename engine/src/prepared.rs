@@ -1,0 +1,138 @@
+//! Statements that are described, and run again and again with other values.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use sluice_planner::{
+    bind::{ParameterType, Parameters},
+    parse::{Parsed, Statement},
+};
+
+use crate::{Described, EngineError, Session, load::Loaded, lookup, lookup::Lookup, query};
+
+/// A statement, with what was planned for it last.
+pub struct Prepared {
+    parsed: Parsed,
+    kept: Kept,
+}
+
+impl Prepared {
+    /// `parsed`, of which nothing is planned yet.
+    pub fn new(parsed: Parsed) -> Self {
+        Self { parsed, kept: Kept::default() }
+    }
+
+    /// The statement.
+    pub fn parsed(&self) -> &Parsed {
+        &self.parsed
+    }
+
+    /// About how much memory it takes, in bytes, with what may come to be planned for it.
+    pub fn bytes(&self) -> usize {
+        let waits_for_values =
+            matches!(self.parsed.statement, Statement::Query(_)) && !self.parsed.parameters.is_empty();
+        self.parsed.bytes() + if waits_for_values { lookup::MOST_BYTES } else { self.kept.bytes() }
+    }
+
+    pub(crate) fn kept(&self) -> &Kept {
+        &self.kept
+    }
+}
+
+/// What was planned for a query, for as long as nothing has changed that it was made of.
+#[derive(Default)]
+pub(crate) struct Kept(Mutex<Option<Arc<Planned>>>);
+
+/// A query as it was planned.
+pub(crate) struct Planned {
+    loaded: Loaded,
+    zone: Option<String>,
+    types: Vec<ParameterType>,
+    pub(crate) described: Described,
+    /// `None` where its values may change the plan.
+    pub(crate) lookup: Option<Lookup>,
+}
+
+impl Kept {
+    /// What was planned, if planning the same query for `session` would find all as it was: who asks, what it may, and every
+    /// table with its tags. The planner is told the types of parameters, not their values, so that these change neither
+    /// columns nor labels nor what is decided about them.
+    pub(crate) fn get(&self, session: &Session, loaded: &Loaded, parameters: &Parameters) -> Option<Arc<Planned>> {
+        let kept = self.0.lock();
+        let planned = kept.as_ref()?;
+        let is_same = planned.types == parameters.declared()
+            && planned.zone.as_deref() == session.time_zone()
+            && planned.loaded.is_same(loaded);
+        is_same.then(|| Arc::clone(planned))
+    }
+
+    fn put(&self, planned: Planned) {
+        *self.0.lock() = Some(Arc::new(planned));
+    }
+
+    fn bytes(&self) -> usize {
+        let kept = self.0.lock();
+        kept.as_ref().and_then(|planned| planned.lookup.as_ref()).map_or(0, Lookup::bytes)
+    }
+}
+
+impl Session {
+    /// What a statement would answer with the values of `parameters`, or `None` while there are none. A query is not planned
+    /// again with other values while nothing else has changed.
+    ///
+    /// # Errors
+    /// As [`Session::describe`].
+    pub async fn describe_prepared(
+        &self,
+        prepared: &Prepared,
+        parameters: Option<&Parameters>,
+    ) -> Result<Described, EngineError> {
+        let Prepared { parsed, kept } = prepared;
+        match (&parsed.statement, parameters) {
+            (Statement::Query(query), Some(parameters)) => {
+                let source = query::Source::Text(query, &parsed.versions);
+                let result = self.planned(&parsed.text, source, parameters, kept).await;
+                self.refused(parsed, result).await
+            }
+            _ => self.describe(parsed, parameters).await,
+        }
+    }
+
+    async fn planned(
+        &self,
+        text: &str,
+        source: query::Source<'_>,
+        parameters: &Parameters,
+        kept: &Kept,
+    ) -> Result<Described, EngineError> {
+        let loaded = query::load(self, source).await?;
+        if let Some(planned) = kept.get(self, &loaded, parameters) {
+            return Ok(planned.described.clone());
+        }
+        let (described, lookup) = self.plan_once(&loaded, text, source, parameters).await?;
+        let (zone, types) = (self.time_zone().map(ToOwned::to_owned), parameters.declared().to_vec());
+        kept.put(Planned { loaded, zone, types, described: described.clone(), lookup });
+        Ok(described)
+    }
+
+    /// What `source` would answer, and its plan for all values if it has one.
+    async fn plan_once(
+        &self,
+        loaded: &Loaded,
+        text: &str,
+        source: query::Source<'_>,
+        parameters: &Parameters,
+    ) -> Result<(Described, Option<Lookup>), EngineError> {
+        if parameters.declared().is_empty() {
+            let (plan, _) = query::plan(self, loaded, source, parameters)?;
+            let described = query::describe_plan(self, loaded, &plan).await?;
+            return Ok((described, Lookup::of(self, text, plan)));
+        }
+        // What fails without values may pass with them, or fail by another error.
+        let generic = parameters.types().and_then(|types| query::plan(self, loaded, source, &types).ok());
+        Ok(match generic.and_then(|(plan, _)| Lookup::of(self, text, plan)) {
+            Some(lookup) => (query::describe_plan(self, loaded, lookup.authorized()).await?, Some(lookup)),
+            None => (query::describe_loaded(self, loaded, source, parameters).await?, None),
+        })
+    }
+}
