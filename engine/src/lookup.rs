@@ -40,6 +40,9 @@ impl Lookup {
     pub(crate) fn of(session: &Session, text: &str, authorized: AuthorizedPlan) -> Option<Self> {
         // What was decided is told for each column.
         let bytes = bytes_of_lookup(authorized.plan())?.saturating_mul(2);
+        if bytes > MOST_BYTES {
+            return None;
+        }
         // Whatever fails fails again where it is told of: when the query runs.
         let ready = session.context().ready(&authorized).and_then(ReadyPlan::serial_if_small).ok()?;
         let bytes = bytes.saturating_add(bytes_of_lookup(ready.plan())?);
