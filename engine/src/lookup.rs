@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use datafusion::{
     common::ScalarValue,
-    logical_expr::{Between, BinaryExpr, Cast, Expr, LogicalPlan, expr::InList},
+    logical_expr::{
+        Between, BinaryExpr, Cast, Expr, LogicalPlan,
+        expr::{Alias, InList},
+    },
 };
-use sluice_model::TableName;
 use sluice_planner::{AuthorizedPlan, bind::Parameters};
 
-use crate::{Session, audit::Audited, barrier::compares, query, ready::ReadyPlan};
+use crate::{Session, audit::Audited, barrier::compares, ready::ReadyPlan};
 
 /// How much memory the plans of a lookup may take to be kept, in bytes.
 pub(crate) const MOST_BYTES: usize = 64 << 10;
@@ -30,7 +32,6 @@ pub(crate) struct Lookup {
     authorized: AuthorizedPlan,
     ready: ReadyPlan,
     audited: Audited,
-    tables: Vec<TableName>,
     bytes: usize,
 }
 
@@ -46,9 +47,8 @@ impl Lookup {
         // Whatever fails fails again where it is told of: when the query runs.
         let ready = session.context().ready(&authorized).and_then(ReadyPlan::serial_if_small).ok()?;
         let bytes = bytes.saturating_add(bytes_of_lookup(ready.plan())?);
-        let tables = query::tables(&authorized);
         let audited = Audited::plan(text, &authorized, Duration::ZERO);
-        (bytes <= MOST_BYTES).then_some(Self { authorized, ready, audited, tables, bytes })
+        (bytes <= MOST_BYTES).then_some(Self { authorized, ready, audited, bytes })
     }
 
     /// About how much memory it takes, in bytes.
@@ -59,11 +59,6 @@ impl Lookup {
     /// What was decided about it.
     pub(crate) fn authorized(&self) -> &AuthorizedPlan {
         &self.authorized
-    }
-
-    /// The tables that the caller named.
-    pub(crate) fn tables(&self) -> &[TableName] {
-        &self.tables
     }
 
     /// The plan for the values of `parameters`; `None` where the optimizer has to see them: they are not one for each, one is
@@ -116,40 +111,28 @@ fn bytes_of_lookup(plan: &LogicalPlan) -> Option<usize> {
 /// About how much memory `condition` takes, if it holds columns, constants and parameters against each other.
 fn bytes_of_condition(condition: &Expr) -> Option<usize> {
     let below: Option<usize> = match condition {
+        Expr::Column(_) | Expr::Literal(..) | Expr::Placeholder(_) => Some(0),
         Expr::BinaryExpr(BinaryExpr { left, op, right }) if compares(*op) || op.is_logic_operator() => {
             [left, right].into_iter().map(|part| bytes_of_condition(part)).sum()
         }
-        Expr::Not(inner) | Expr::IsNull(inner) | Expr::IsNotNull(inner) => bytes_of_condition(inner),
+        Expr::Alias(Alias { expr: inner, .. }) | Expr::Not(inner) | Expr::IsNull(inner) | Expr::IsNotNull(inner) => {
+            bytes_of_condition(inner)
+        }
         Expr::Between(Between { expr, low, high, negated: _ }) => {
             [expr, low, high].into_iter().map(|part| bytes_of_condition(part)).sum()
         }
         Expr::InList(InList { expr, list, negated: _ }) => {
             std::iter::once(&**expr).chain(list).map(bytes_of_condition).sum()
         }
-        Expr::Placeholder(_) => Some(0),
         // A value is brought to the type of the column that it is held against.
         Expr::Cast(Cast { expr, field }) => {
             (matches!(**expr, Expr::Placeholder(_)) && !field.data_type().is_nested()).then_some(BYTES_PER_EXPRESSION)
         }
-        other => is_plain(other).then_some(0),
-    };
-    Some(below? + BYTES_PER_EXPRESSION)
-}
-
-/// Whether `value` is a constant or a column, by whatever name.
-fn is_plain(value: &Expr) -> bool {
-    match value {
-        Expr::Column(_) | Expr::Literal(..) => true,
-        Expr::Alias(alias) => is_plain(&alias.expr),
-        Expr::OuterReferenceColumn(..)
+        Expr::BinaryExpr(_)
+        | Expr::OuterReferenceColumn(..)
         | Expr::ScalarVariable(..)
-        | Expr::Placeholder(_)
-        | Expr::BinaryExpr(_)
         | Expr::Like(_)
         | Expr::SimilarTo(_)
-        | Expr::Not(_)
-        | Expr::IsNotNull(_)
-        | Expr::IsNull(_)
         | Expr::IsTrue(_)
         | Expr::IsFalse(_)
         | Expr::IsUnknown(_)
@@ -157,11 +140,8 @@ fn is_plain(value: &Expr) -> bool {
         | Expr::IsNotFalse(_)
         | Expr::IsNotUnknown(_)
         | Expr::Negative(_)
-        | Expr::Between(_)
         | Expr::Case(_)
-        | Expr::Cast(_)
         | Expr::TryCast(_)
-        | Expr::InList(_)
         | Expr::ScalarFunction(_)
         | Expr::HigherOrderFunction(_)
         | Expr::Lambda(_)
@@ -173,8 +153,15 @@ fn is_plain(value: &Expr) -> bool {
         | Expr::ScalarSubquery(_)
         | Expr::Exists(_)
         | Expr::InSubquery(_)
-        | Expr::SetComparison(_) => false,
+        | Expr::SetComparison(_) => None,
         #[expect(deprecated, reason = "the variant still exists")]
-        Expr::Wildcard { .. } => false,
-    }
+        Expr::Wildcard { .. } => None,
+    };
+    Some(below? + BYTES_PER_EXPRESSION)
+}
+
+/// Whether `value` is a constant or a column, by whatever name.
+fn is_plain(value: &Expr) -> bool {
+    let value = value.clone().unalias_nested().data;
+    value.as_literal().is_some() || value.try_as_col().is_some()
 }

@@ -48,7 +48,7 @@ pub(crate) struct Planned {
     loaded: Loaded,
     zone: Option<String>,
     types: Vec<ParameterType>,
-    pub(crate) described: Described,
+    described: Described,
     /// `None` where its values may change the plan.
     pub(crate) lookup: Option<Lookup>,
 }

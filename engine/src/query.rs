@@ -12,7 +12,10 @@ use arrow::{
     datatypes::{Schema, SchemaRef},
     error::ArrowError,
 };
-use datafusion::{error::DataFusionError, logical_expr::LogicalPlan, physical_plan::stream::RecordBatchStreamAdapter};
+use datafusion::{
+    error::DataFusionError, execution::SendableRecordBatchStream, logical_expr::LogicalPlan,
+    physical_plan::stream::RecordBatchStreamAdapter,
+};
 use futures::{StreamExt, TryStreamExt, stream};
 use sluice_model::{ErrorClass, TableName};
 use sluice_planner::{
@@ -33,7 +36,6 @@ use crate::{
     exact::exact_pieces,
     load::Loaded,
     prepared::Kept,
-    ready::ReadyPlan,
     redact::redact,
 };
 
@@ -85,25 +87,26 @@ pub(crate) async fn run(
         && let Some(ready) = lookup.with(parameters)
     {
         let record = session.record(lookup.audited()).await?;
-        return start(session, record, lookup.authorized(), &ready, lookup.tables().to_vec()).await;
+        let tables = tables(lookup.authorized());
+        let started = session.execute_ready(lookup.authorized(), &ready).await;
+        let (schema, rows) = started.map_err(|error| translate(error, &tables))?;
+        return Ok(answered(session, record, tables, &schema, rows));
     }
     let (plan, times) = plan(session, &loaded, source, parameters)?;
     let record = session.record(Audited::plan(text, &plan, times.analysis())).await?;
     let tables = tables(&plan);
-    let ready = session.context().ready(&plan).map_err(|error| translate(error, &tables))?;
-    start(session, record, &plan, &ready, tables).await
+    let (schema, rows) = session.execute(&plan).await.map_err(|error| translate(error, &tables))?;
+    Ok(answered(session, record, tables, &schema, rows))
 }
 
-/// Starts a query that was written down as `record`. Failures may name `tables`.
-async fn start(
+/// The answer of a query that has been started, and was written down as `record`. Failures may name `tables`.
+fn answered(
     session: &Session,
     record: i64,
-    plan: &AuthorizedPlan,
-    ready: &ReadyPlan,
     tables: Vec<TableName>,
-) -> Result<Outcome, EngineError> {
-    let (schema, rows) = session.execute_ready(plan, ready).await.map_err(|error| translate(error, &tables))?;
-
+    schema: &Schema,
+    rows: SendableRecordBatchStream,
+) -> Outcome {
     // Files may bring metadata of their own, which names tags and origins that are not everybody's to know.
     let fields = schema.fields().iter().map(|field| field.as_ref().clone().with_metadata(HashMap::new()));
     let schema: SchemaRef = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
@@ -129,7 +132,7 @@ async fn start(
     });
     let rows = rows.chain(finish.filter_map(|error| async { error }));
     let rows = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&schema), rows));
-    Ok(Outcome::Rows { schema, rows })
+    Outcome::Rows { schema, rows }
 }
 
 /// What a query would answer, and the parameters that it takes. Nothing is run.

@@ -11,7 +11,7 @@ use datafusion::{
     datasource::{DefaultTableSource, provider_as_source},
     error::DataFusionError,
     execution::SessionState,
-    logical_expr::{Cast, Expr, Filter, LogicalPlan},
+    logical_expr::{Cast, Expr, LogicalPlan},
 };
 use sluice_catalog::{Contents, is_small};
 use sluice_planner::{
@@ -51,49 +51,33 @@ impl ReadyPlan {
     /// The same, not spread over several cores if all that it reads is kept in memory.
     pub(crate) fn serial_if_small(self) -> Result<Self, DataFusionError> {
         let is_large = self.plan.exists(|node| {
-            Ok(match node {
-                LogicalPlan::TableScan(scan) => {
-                    let source = scan.source.downcast_ref::<DefaultTableSource>();
-                    !source.is_some_and(|source| is_small(source.table_provider.as_ref()))
-                }
-                _ => false,
-            })
+            let LogicalPlan::TableScan(scan) = node else { return Ok(false) };
+            let source = scan.source.downcast_ref::<DefaultTableSource>();
+            Ok(!source.is_some_and(|source| is_small(source.table_provider.as_ref())))
         })?;
         Ok(Self { is_serial: !is_large, ..self })
     }
 
-    /// The plan with values in its conditions, in place of the parameters that `value` has one for.
+    /// The plan with values in place of the parameters that `value` has one for.
     pub(crate) fn with_values<'v>(
         &self,
         value: impl Fn(&str) -> Option<&'v ScalarValue>,
     ) -> Result<Self, DataFusionError> {
-        let filled = |condition: Expr| {
-            let filled = condition.transform_up(|part| match part {
-                Expr::Placeholder(placeholder) => Ok(match value(&placeholder.id) {
-                    Some(value) => Transformed::yes(Expr::Literal(value.clone(), None)),
-                    None => Transformed::no(Expr::Placeholder(placeholder)),
-                }),
-                // What the optimizer would have computed of a value that it knew, so that files can be told by it.
-                Expr::Cast(Cast { expr, field }) => Ok(match expr.as_literal() {
-                    Some(value) => Transformed::yes(Expr::Literal(value.cast_to(field.data_type())?, None)),
-                    None => Transformed::no(Expr::Cast(Cast { expr, field })),
-                }),
-                other => Ok(Transformed::no(other)),
-            });
-            filled.data()
+        let filled = |part: Expr| {
+            if let Expr::Placeholder(placeholder) = &part
+                && let Some(value) = value(&placeholder.id)
+            {
+                return Ok(Transformed::yes(Expr::Literal(value.clone(), None)));
+            }
+            // What the optimizer would have computed of a value that it knew, so that files can be told by it.
+            if let Expr::Cast(Cast { expr, field }) = &part
+                && let Some(value) = expr.as_literal()
+            {
+                return Ok(Transformed::yes(Expr::Literal(value.cast_to(field.data_type())?, None)));
+            }
+            Ok(Transformed::no(part))
         };
-        let plan = self.plan.clone().transform_down(|node| {
-            Ok(match node {
-                LogicalPlan::Filter(Filter { predicate, input, .. }) => {
-                    Transformed::yes(LogicalPlan::Filter(Filter::try_new(filled(predicate)?, input)?))
-                }
-                LogicalPlan::TableScan(mut scan) => {
-                    scan.filters = scan.filters.into_iter().map(filled).collect::<Result<_, _>>()?;
-                    Transformed::yes(LogicalPlan::TableScan(scan))
-                }
-                other => Transformed::no(other),
-            })
-        });
+        let plan = self.plan.clone().transform_down(|node| node.map_expressions(|expr| expr.transform_up(filled)));
         Ok(Self { plan: plan.data()?, is_serial: self.is_serial })
     }
 }

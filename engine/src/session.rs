@@ -289,16 +289,25 @@ impl Session {
     }
 
     /// Starts an authorized plan.
+    #[tracing::instrument(name = "execute", level = "info", skip_all)]
     pub(crate) async fn execute(
         &self,
         plan: &AuthorizedPlan,
     ) -> Result<(SchemaRef, SendableRecordBatchStream), DataFusionError> {
-        self.execute_ready(plan, &self.context().ready(plan)?).await
+        self.start(plan, &self.context().ready(plan)?).await
     }
 
-    /// Starts an authorized plan that was made ready.
+    /// Starts an authorized plan that was made ready before.
     #[tracing::instrument(name = "execute", level = "info", skip_all)]
     pub(crate) async fn execute_ready(
+        &self,
+        plan: &AuthorizedPlan,
+        ready: &ReadyPlan,
+    ) -> Result<(SchemaRef, SendableRecordBatchStream), DataFusionError> {
+        self.start(plan, ready).await
+    }
+
+    async fn start(
         &self,
         plan: &AuthorizedPlan,
         ready: &ReadyPlan,
