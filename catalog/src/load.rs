@@ -81,7 +81,7 @@ impl Catalog {
     /// and pinned. Names that are not there are simply absent from the answer.
     ///
     /// `epoch` is what the caller has just read. What is remembered of it is as new as the caller needs it, and costs a look
-    /// at the state of the files; anything else is read anew, and may be newer.
+    /// at the state of the files; anything else is read anew, and may be newer. At which epoch it was read is answered too.
     ///
     /// # Errors
     /// [`CatalogError::Storage`], naming the table, if its files cannot be opened.
@@ -90,17 +90,17 @@ impl Catalog {
         session: &dyn Session,
         requests: &[TableRequest],
         epoch: u64,
-    ) -> Result<Vec<(TableRequest, Arc<TableSnapshot>)>, CatalogError> {
+    ) -> Result<(u64, Vec<(TableRequest, Arc<TableSnapshot>)>), CatalogError> {
         let remembered: Vec<_> = requests.iter().map(|request| self.snapshots().get(request)).collect();
         if let Some(snapshots) = self.unchanged(session, requests, &remembered, epoch).await? {
-            return Ok(snapshots);
+            return Ok((epoch, snapshots));
         }
         // INVARIANT: a version is never seen with tags older than it is. Tags grow before a version is committed, so
         // what was read before the files were opened is right only if nothing has changed since.
         for _ in 0..ATTEMPTS {
             let (epoch, snapshots) = self.load_tables(session, requests, &remembered).await?;
             if self.epoch().await? == epoch {
-                return Ok(snapshots);
+                return Ok((epoch, snapshots));
             }
         }
         Err(CatalogError::Busy)
@@ -158,6 +158,25 @@ impl Catalog {
             && join_all(entries.iter().map(|entry| entry.is_current(session))).await.into_iter().all(|current| current);
         let snapshots = || requests.iter().cloned().zip(entries.iter().map(|entry| Arc::clone(&entry.snapshot)));
         Ok(all_current.then(|| snapshots().collect()))
+    }
+
+    /// Whether `tables` are what [`Self::snapshot_tables`] would find at `epoch`, as far as that can be told without opening any:
+    /// they are remembered, and their files have not changed since. Temporary tables never are.
+    pub async fn are_current(
+        &self,
+        session: &dyn Session,
+        tables: &HashMap<TableRequest, Arc<TableSnapshot>>,
+        epoch: u64,
+    ) -> bool {
+        let entries: Option<Vec<_>> = tables
+            .iter()
+            .map(|(request, table)| {
+                let entry = self.snapshots().get(request)?;
+                (entry.epoch == epoch && Arc::ptr_eq(&entry.snapshot, table)).then_some(entry)
+            })
+            .collect();
+        let Some(entries) = entries else { return false };
+        join_all(entries.iter().map(|entry| entry.is_current(session))).await.into_iter().all(|current| current)
     }
 
     /// What the store says about each of `requests` at one epoch.

@@ -31,9 +31,9 @@ use args::{Cli, Command, Common, Format};
 use failure::{CliError, Failure};
 use screen::Screen;
 
-/// Memory that statements are done with goes back to the system, also when many threads took it.
+/// Memory that statements are done with goes back to the system, also when the threads that took it have nothing to do.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// How much stack statements have, in bytes: planning recurses over trees that may be a thousand deep. It is reserved, and
 /// used only as far as a plan needs it.

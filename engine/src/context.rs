@@ -32,6 +32,10 @@ use crate::{
 /// that a filter leaves, and what a table's own columns are called and annotated with.
 const REVEALING: [&str; 4] = ["arrow_field", "arrow_metadata", "file_row_index", "input_file_name"];
 
+/// The rules that the plan of a lookup needs to run, and to be ended while it does. What the others save of it does not make
+/// up for their own time where little is read.
+const NEEDED: [&str; 4] = ["OutputRequirements", "EnsureRequirements", "EnsureCooperative", "SanityCheckPlan"];
+
 /// A DataFusion session that runs authorized plans and nothing else.
 #[derive(Debug, Clone)]
 pub(crate) struct Context {
@@ -39,7 +43,7 @@ pub(crate) struct Context {
     /// The same without the functions that names in a text stand for: a bound plan holds its functions, and a state is
     /// copied for every statement.
     running: SessionState,
-    /// The same for plans that one core is enough for.
+    /// The same for lookups that one core is enough for.
     serial: SessionState,
 }
 
@@ -83,7 +87,11 @@ impl Context {
             .with_window_functions(Vec::new())
             .build();
         let config = running.config().clone().with_target_partitions(1);
-        let serial = SessionStateBuilder::new_from_existing(running.clone()).with_config(config).build();
+        let needed = running.physical_optimizers().iter().filter(|rule| NEEDED.contains(&rule.name()));
+        let serial = SessionStateBuilder::new_from_existing(running.clone())
+            .with_config(config)
+            .with_physical_optimizer_rules(needed.cloned().collect())
+            .build();
         Self { state, running, serial }
     }
 
@@ -173,4 +181,17 @@ impl Context {
 fn task(state: &SessionState, runtime: Arc<RuntimeEnv>) -> TaskContext {
     let (id, config) = (state.session_id().to_owned(), state.config().clone());
     TaskContext::new(None, id, config, HashMap::new(), HashMap::new(), HashMap::new(), HashMap::new(), runtime)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lookup_is_planned_by_the_rules_that_it_needs() {
+        let context = Context::new(&Settings::default(), None).unwrap();
+        let names: Vec<_> = context.serial.physical_optimizers().iter().map(|rule| rule.name()).collect();
+        let [requirements, ensured, cooperative, sane] = NEEDED;
+        assert_eq!(names, [requirements, ensured, requirements, cooperative, sane]);
+    }
 }

@@ -48,14 +48,13 @@ impl From<TokenRecord> for TokenHolder {
 }
 
 impl Engine {
-    /// Whose access token `token` is; `None` where it is nobody's, has expired, or was dropped. A token that is not
-    /// remembered costs one digest and one look-up in an index, whatever is wrong with it.
+    /// Whose access token `token` is at `epoch`, which the caller has just read; `None` where it is nobody's, has expired, or
+    /// was dropped. A token that is not remembered costs one digest and one look-up in an index, whatever is wrong with it.
     ///
     /// # Errors
     /// [`EngineError`] if the catalog cannot be read.
-    pub async fn principal_of_token(&self, token: &str) -> Result<Option<TokenHolder>, EngineError> {
+    pub async fn principal_of_token(&self, token: &str, epoch: u64) -> Result<Option<TokenHolder>, EngineError> {
         let digest = BearerToken::digest_of(token);
-        let epoch = self.catalog().epoch().await?;
         let mut holder = self.at(epoch, |remembered| remembered.tokens.get(&digest).cloned());
         if holder.is_none() {
             holder = self.catalog().token_by_digest(&digest).await?.map(TokenHolder::from);
@@ -86,13 +85,12 @@ impl Engine {
         Ok(version.filter(|_| matches))
     }
 
-    /// The version of the password that `name` has now; `None` without one. What began with another version has been
-    /// overtaken.
+    /// The version of the password that `name` has at `epoch`, which the caller has just read; `None` without one. What began
+    /// with another version has been overtaken.
     ///
     /// # Errors
     /// [`EngineError`] if the catalog cannot be read.
-    pub async fn password_version(&self, name: &str) -> Result<Option<Digest>, EngineError> {
-        let epoch = self.catalog().epoch().await?;
+    pub async fn password_version(&self, name: &str, epoch: u64) -> Result<Option<Digest>, EngineError> {
         if let Some(version) = self.at(epoch, |remembered| remembered.passwords.get(name).copied()) {
             return Ok(Some(version));
         }
@@ -103,12 +101,11 @@ impl Engine {
         Ok(version)
     }
 
-    /// Whether `name` is a user or a service: one that can have a session.
+    /// Whether `name` is a user or a service at `epoch`, which the caller has just read: one that can have a session.
     ///
     /// # Errors
     /// [`EngineError`] if the catalog cannot be read.
-    pub async fn may_enter(&self, name: &str) -> Result<bool, EngineError> {
-        let epoch = self.catalog().epoch().await?;
+    pub async fn may_enter(&self, name: &str, epoch: u64) -> Result<bool, EngineError> {
         let found = self.membership(name, epoch).await?;
         Ok(found.is_some_and(|(principal, _)| match principal.kind {
             PrincipalKind::User | PrincipalKind::Service => true,

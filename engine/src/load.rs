@@ -22,6 +22,8 @@ const DEEPEST_VIEW: usize = 64;
 
 /// What one statement needs of the catalog.
 pub(crate) struct Loaded {
+    /// What the catalog was at when loading began: all of it is at least as new.
+    epoch: u64,
     pub(crate) snapshot: CatalogSnapshot,
     pub(crate) subject: Subject,
     pub(crate) authorizer: Arc<Authorizer>,
@@ -50,21 +52,6 @@ impl Loaded {
         }
     }
 
-    /// Whether planning would find all that it found in `other`.
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
-        let tables = &other.snapshot.tables;
-        self.subject == other.subject
-            && self.owners == other.owners
-            && Arc::ptr_eq(&self.authorizer, &other.authorizer)
-            && Arc::ptr_eq(&self.snapshot.tags, &other.snapshot.tags)
-            && self.snapshot.tables.len() == tables.len()
-            && self
-                .snapshot
-                .tables
-                .iter()
-                .all(|(request, table)| tables.get(request).is_some_and(|other| Arc::ptr_eq(table, other)))
-    }
-
     pub(crate) fn table(&self, name: &TableName) -> Option<&Arc<TableSnapshot>> {
         let request = TableRequest { name: name.clone(), at: Default::default() };
         self.snapshot.table(&request)
@@ -89,6 +76,7 @@ impl Session {
         let mut tables: HashMap<TableRequest, Arc<TableSnapshot>> = HashMap::new();
         let mut asked: HashSet<TableRequest> = HashSet::new();
         let mut wanted = requests(relations);
+        let mut newest = epoch;
         for _ in 0..DEEPEST_VIEW {
             wanted.retain(|request| asked.insert(request.clone()));
             for request in &wanted {
@@ -110,7 +98,8 @@ impl Session {
             }
             // Boxed, so that callers several futures further out can still be seen to be `Send`.
             let opening: BoxFuture<'_, _> = Box::pin(self.open_tables(wanted, epoch, &subject, &authorizer));
-            let found = opening.await?;
+            let (read_at, found) = opening.await?;
+            newest = newest.max(read_at);
             wanted = found
                 .iter()
                 .filter_map(|(_, table)| match &table.contents {
@@ -127,8 +116,24 @@ impl Session {
                 owners.insert(Arc::clone(&view.owner), Subject { principal, groups, ..subject.clone() });
             }
         }
-        let tags = catalog.tag_rules().await?;
-        Ok(Loaded { snapshot: CatalogSnapshot { tables, tags }, subject, authorizer, owners })
+        // INVARIANT: rules are at least as new as every table. A tag that has been dropped meanwhile has none, and counts as one
+        // whose indirect flows are denied.
+        let tags = catalog.tag_rules(newest).await?;
+        Ok(Loaded { epoch, snapshot: CatalogSnapshot { tables, tags }, subject, authorizer, owners })
+    }
+
+    /// Whether loading again would find all that is in `loaded`. Nothing is opened for that, and whatever fails is left to
+    /// loading.
+    #[tracing::instrument(name = "load", level = "info", skip_all)]
+    pub(crate) async fn finds_same(&self, loaded: &Loaded) -> bool {
+        let catalog = self.engine().catalog();
+        // INVARIANT: what the catalog says of principals, policies, tags and tables stays for as long as its epoch does.
+        if !catalog.epoch().await.is_ok_and(|epoch| epoch == loaded.epoch) {
+            return false;
+        }
+        let subject = self.current_subject(loaded.epoch).await;
+        subject.is_ok_and(|subject| subject == loaded.subject)
+            && catalog.are_current(self.engine().context().state(), &loaded.snapshot.tables, loaded.epoch).await
     }
 
     /// Opens tables. That a hidden table's files are damaged must not tell that it exists: it is left out, and what
@@ -139,7 +144,7 @@ impl Session {
         epoch: u64,
         subject: &Subject,
         authorizer: &Authorizer,
-    ) -> Result<Vec<(TableRequest, Arc<TableSnapshot>)>, EngineError> {
+    ) -> Result<(u64, Vec<(TableRequest, Arc<TableSnapshot>)>), EngineError> {
         let catalog = self.engine().catalog();
         loop {
             let error = match catalog.snapshot_tables(self.engine().context().state(), &wanted, epoch).await {

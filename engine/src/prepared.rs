@@ -48,7 +48,7 @@ pub(crate) struct Planned {
     loaded: Loaded,
     zone: Option<String>,
     types: Vec<ParameterType>,
-    described: Described,
+    described: Arc<Described>,
     /// `None` where its values may change the plan.
     pub(crate) lookup: Option<Lookup>,
 }
@@ -57,13 +57,12 @@ impl Kept {
     /// What was planned, if planning the same query for `session` would find all as it was: who asks, what it may, and every
     /// table with its tags. The planner is told the types of parameters, not their values, so that these change neither
     /// columns nor labels nor what is decided about them.
-    pub(crate) fn get(&self, session: &Session, loaded: &Loaded, parameters: &Parameters) -> Option<Arc<Planned>> {
-        let kept = self.0.lock();
-        let planned = kept.as_ref()?;
+    pub(crate) async fn get(&self, session: &Session, parameters: &Parameters) -> Option<Arc<Planned>> {
+        let planned = self.0.lock().clone()?;
         let is_same = planned.types == parameters.declared()
             && planned.zone.as_deref() == session.time_zone()
-            && planned.loaded.is_same(loaded);
-        is_same.then(|| Arc::clone(planned))
+            && session.finds_same(&planned.loaded).await;
+        is_same.then_some(planned)
     }
 
     fn put(&self, planned: Planned) {
@@ -78,7 +77,7 @@ impl Kept {
 
 impl Session {
     /// What a statement would answer with the values of `parameters`, or `None` while there are none. A query is not planned
-    /// again with other values while nothing else has changed.
+    /// again with other values while nothing else has changed, and what is answered is then the same in memory.
     ///
     /// # Errors
     /// As [`Session::describe`].
@@ -86,7 +85,7 @@ impl Session {
         &self,
         prepared: &Prepared,
         parameters: Option<&Parameters>,
-    ) -> Result<Described, EngineError> {
+    ) -> Result<Arc<Described>, EngineError> {
         let Prepared { parsed, kept } = prepared;
         match (&parsed.statement, parameters) {
             (Statement::Query(query), Some(parameters)) => {
@@ -94,8 +93,19 @@ impl Session {
                 let result = self.planned(&parsed.text, source, parameters, kept).await;
                 self.refused(parsed, result).await
             }
-            _ => self.describe(parsed, parameters).await,
+            _ => self.describe(parsed, parameters).await.map(Arc::new),
         }
+    }
+
+    /// What [`Self::describe_prepared`] answers, if that takes neither loading nor planning: nothing has changed since it did
+    /// both. Whatever stands in the way is left to be told there.
+    pub async fn described_before(
+        &self,
+        prepared: &Prepared,
+        parameters: Option<&Parameters>,
+    ) -> Option<Arc<Described>> {
+        let planned = prepared.kept.get(self, parameters?).await?;
+        Some(Arc::clone(&planned.described))
     }
 
     async fn planned(
@@ -104,14 +114,15 @@ impl Session {
         source: query::Source<'_>,
         parameters: &Parameters,
         kept: &Kept,
-    ) -> Result<Described, EngineError> {
-        let loaded = query::load(self, source).await?;
-        if let Some(planned) = kept.get(self, &loaded, parameters) {
-            return Ok(planned.described.clone());
+    ) -> Result<Arc<Described>, EngineError> {
+        if let Some(planned) = kept.get(self, parameters).await {
+            return Ok(Arc::clone(&planned.described));
         }
+        let loaded = query::load(self, source).await?;
         let (described, lookup) = self.plan_once(&loaded, text, source, parameters).await?;
+        let described = Arc::new(described);
         let (zone, types) = (self.time_zone().map(ToOwned::to_owned), parameters.declared().to_vec());
-        kept.put(Planned { loaded, zone, types, described: described.clone(), lookup });
+        kept.put(Planned { loaded, zone, types, described: Arc::clone(&described), lookup });
         Ok(described)
     }
 

@@ -81,8 +81,10 @@ pub(crate) async fn run(
     parameters: &Parameters,
     kept: Option<&Kept>,
 ) -> Result<Outcome, EngineError> {
-    let loaded = load(session, source).await?;
-    let planned = kept.and_then(|kept| kept.get(session, &loaded, parameters));
+    let planned = match kept {
+        Some(kept) => kept.get(session, parameters).await,
+        None => None,
+    };
     if let Some(lookup) = planned.as_ref().and_then(|planned| planned.lookup.as_ref())
         && let Some(ready) = lookup.with(parameters)
     {
@@ -92,6 +94,7 @@ pub(crate) async fn run(
         let (schema, rows) = started.map_err(|error| translate(error, &tables))?;
         return Ok(answered(session, record, tables, &schema, rows));
     }
+    let loaded = load(session, source).await?;
     let (plan, times) = plan(session, &loaded, source, parameters)?;
     let record = session.record(Audited::plan(text, &plan, times.analysis())).await?;
     let tables = tables(&plan);

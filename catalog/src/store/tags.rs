@@ -158,20 +158,20 @@ impl Catalog {
         rows.into_iter().map(TagRecord::from_row).collect()
     }
 
-    /// Every declared tag with its rule for indirect flows, as a [`crate::CatalogSnapshot`] has it. Read again only
-    /// when the epoch has changed.
+    /// Every declared tag with its rule for indirect flows, as a [`crate::CatalogSnapshot`] has it, at least as new as
+    /// `epoch`.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn tag_rules(&self) -> Result<Arc<HashMap<Tag, IndirectRule>>> {
-        let epoch = self.epoch().await?;
+    pub async fn tag_rules(&self, epoch: u64) -> Result<Arc<HashMap<Tag, IndirectRule>>> {
         if let Some((read_at, rules)) = &*self.inner.rules.lock()
-            && *read_at == epoch
+            && *read_at >= epoch
         {
             return Ok(Arc::clone(rules));
         }
         // Read after the epoch was: should a change come between the two, the rules are newer than their epoch says
         // and are read again.
+        let epoch = self.epoch().await?;
         let rules = self.tags().await?.into_iter().map(|record| (record.tag, record.indirect));
         let rules = Arc::new(rules.collect::<HashMap<_, _>>());
         *self.inner.rules.lock() = Some((epoch, Arc::clone(&rules)));

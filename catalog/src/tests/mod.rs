@@ -61,7 +61,7 @@ impl Home {
     async fn snapshot(&self, name: &str, at: TableVersion) -> Result<Arc<TableSnapshot>, CatalogError> {
         let request = TableRequest { name: TableName::new("crm", name), at };
         let epoch = self.catalog.epoch().await?;
-        let found = self.catalog.snapshot_tables(&SessionContext::new().state(), &[request], epoch).await?;
+        let (_, found) = self.catalog.snapshot_tables(&SessionContext::new().state(), &[request], epoch).await?;
         Ok(found.into_iter().next().unwrap().1)
     }
 }

@@ -63,12 +63,12 @@ async fn only_named_tables_are_loaded_and_unknown_names_are_absent() {
     let request = |name| TableRequest { name: TableName::new("crm", name), at: TableVersion::Latest };
     let session = SessionContext::new().state();
     let epoch = home.catalog.epoch().await.unwrap();
-    let found = home.catalog.snapshot_tables(&session, &[request("v"), request("nope")], epoch).await.unwrap();
+    let (_, found) = home.catalog.snapshot_tables(&session, &[request("v"), request("nope")], epoch).await.unwrap();
     assert_eq!(found.len(), 1);
     assert!(matches!(&found[0].1.contents, Contents::Query(text) if &**text == "SELECT 1"));
     home.catalog.drop_table(&TableName::new("crm", "v")).await.unwrap();
     let epoch = home.catalog.epoch().await.unwrap();
-    assert!(home.catalog.snapshot_tables(&session, &[request("v")], epoch).await.unwrap().is_empty());
+    assert!(home.catalog.snapshot_tables(&session, &[request("v")], epoch).await.unwrap().1.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

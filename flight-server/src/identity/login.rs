@@ -43,12 +43,12 @@ impl Login {
     }
 }
 
-/// Whose login a token is.
-pub(super) async fn enter(engine: &Engine, logins: &Logins, token: &str) -> Result<Identity, Refusal> {
+/// Whose login a token is at `epoch`.
+pub(super) async fn enter(engine: &Engine, logins: &Logins, token: &str, epoch: u64) -> Result<Identity, Refusal> {
     let now = Instant::now();
     let credential = BearerToken::digest_of(token);
     let login = logins.find(&credential, now).ok_or(Refusal::Wrong)?;
-    if engine.password_version(&login.principal).await? != Some(login.password) {
+    if engine.password_version(&login.principal, epoch).await? != Some(login.password) {
         logins.end(&credential);
         return Err(Refusal::Wrong);
     }

@@ -37,7 +37,7 @@ use std::{
     time::{Instant, SystemTime},
 };
 
-use sluice_engine::{BearerToken, Engine};
+use sluice_engine::{BearerToken, Engine, EngineError};
 use sluice_model::Digest;
 use tonic::{
     Status,
@@ -208,23 +208,36 @@ impl Identities {
     }
 
     async fn enter(&self, presented: Presented, peer: &Peer, way: Way) -> Result<Entered, Refusal> {
-        let entered = match presented {
+        let (entered, epoch): (Entered, u64) = match presented {
             Presented::Bearer(token) if token.starts_with(BearerToken::ACCESS) => {
-                token::enter(&self.engine, &token).await?.into()
+                let epoch = self.epoch().await?;
+                (token::enter(&self.engine, &token, epoch).await?.into(), epoch)
             }
             Presented::Bearer(token) if token.starts_with(BearerToken::LOGIN) => {
-                login::enter(&self.engine, &self.logins, &token).await?.into()
+                let epoch = self.epoch().await?;
+                (login::enter(&self.engine, &self.logins, &token, epoch).await?.into(), epoch)
             }
-            Presented::Bearer(token) => self.oidc.as_ref().ok_or(Refusal::Wrong)?.enter(&token).await?.into(),
-            Presented::Basic(basic) => match way {
-                Way::Handshake => basic::begin(&self.engine, &self.logins, &self.checking, &basic, peer).await?,
-                Way::Call => basic::enter(&self.engine, &self.checking, &basic, peer).await?.into(),
-            },
-            Presented::Nothing => self.certificates.enter(peer)?.into(),
+            slow => (self.enter_slowly(slow, peer, way).await?, self.epoch().await?),
         };
-        if !self.engine.may_enter(&entered.identity.principal).await? {
+        if !self.engine.may_enter(&entered.identity.principal, epoch).await? {
             return Err(Refusal::Unknown);
         }
         Ok(entered)
+    }
+
+    async fn epoch(&self) -> Result<u64, EngineError> {
+        Ok(self.engine.catalog().epoch().await?)
+    }
+
+    /// Enters in a way that may take so long that the catalog changes meanwhile.
+    async fn enter_slowly(&self, presented: Presented, peer: &Peer, way: Way) -> Result<Entered, Refusal> {
+        match presented {
+            Presented::Bearer(token) => Ok(self.oidc.as_ref().ok_or(Refusal::Wrong)?.enter(&token).await?.into()),
+            Presented::Basic(basic) => match way {
+                Way::Handshake => basic::begin(&self.engine, &self.logins, &self.checking, &basic, peer).await,
+                Way::Call => Ok(basic::enter(&self.engine, &self.checking, &basic, peer).await?.into()),
+            },
+            Presented::Nothing => Ok(self.certificates.enter(peer)?.into()),
+        }
     }
 }

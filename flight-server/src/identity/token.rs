@@ -4,9 +4,9 @@ use sluice_engine::{BearerToken, Engine};
 
 use super::{Identity, refusal::Refusal};
 
-/// Whose access token it is.
-pub(super) async fn enter(engine: &Engine, token: &str) -> Result<Identity, Refusal> {
-    let holder = engine.principal_of_token(token).await?.ok_or(Refusal::Wrong)?;
+/// Whose access token it is at `epoch`.
+pub(super) async fn enter(engine: &Engine, token: &str, epoch: u64) -> Result<Identity, Refusal> {
+    let holder = engine.principal_of_token(token, epoch).await?.ok_or(Refusal::Wrong)?;
     Ok(Identity {
         principal: holder.principal,
         groups: Vec::new(),

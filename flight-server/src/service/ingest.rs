@@ -16,6 +16,7 @@ use tonic::Status;
 
 use super::{Caller, Core, put};
 use crate::{
+    executor::Depth,
     metrics::{Stage, StatementKind},
     status,
     wire::{Upload, schema_of},
@@ -36,7 +37,7 @@ pub(super) async fn ingest(
     let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
     let ingest =
         Ingest { table: target(&ask, session.schema().map(|schema| schema.as_str()))?, mode: mode(&ask)?, schema };
-    let turn = core.turn(caller, StatementKind::Ingest).await?;
+    let turn = core.turn(caller, StatementKind::Ingest, Depth::Shallow).await?;
     let rows = Upload::new(stream::iter([Ok(first)]).chain(rest), core.limits.max_message_bytes());
     let broken = rows.broken();
     let work = async move { session.ingest(&ingest, rows).await };

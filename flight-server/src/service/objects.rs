@@ -21,7 +21,7 @@ use tonic::Status;
 
 use super::{Answers, Caller, Core, keys, sql_info, type_info};
 use crate::{
-    executor::Begun,
+    executor::{Begun, Depth},
     metrics::StatementKind,
     status,
     wire::{IpcMessage, ViewTypes, command::Metadata, encoded, wire_schema},
@@ -72,7 +72,7 @@ pub(super) fn schema(ask: &Metadata) -> SchemaRef {
 
 /// The answer to `ask`.
 pub(super) async fn fetch(core: &Core, caller: &Caller, ask: Metadata) -> Result<Answers<IpcMessage>, Status> {
-    let turn = core.turn(caller, StatementKind::Command).await?;
+    let turn = core.turn(caller, StatementKind::Command, Depth::Shallow).await?;
     let session = caller.session()?;
     let batch = match ask {
         Metadata::SqlInfo(ask) => sql_info::answer(&ask, core.engine.catalog().is_read_only())?,

@@ -19,7 +19,10 @@ use super::{
     prepared,
     statement::{self, Announced, Control, Work},
 };
-use crate::{status, wire::command::Question};
+use crate::{
+    status,
+    wire::{Columns, command::Question, encoded},
+};
 
 /// How long a poll waits for the end before it answers that there is none yet.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -79,7 +82,7 @@ pub(super) async fn poll(
         return match &announced.work {
             Work::Operation(operation) => progress(core, operation, handle).await,
             Work::Sql(..) | Work::Substrait(_) | Work::Done(_) => {
-                Ok(done(core, statement::info(core, &announced.schema, handle, descriptor)?))
+                Ok(done(core, statement::info(core, announced.columns.encoded.clone(), handle, descriptor)))
             }
         };
     }
@@ -113,7 +116,7 @@ async fn begin(
 ) -> Result<PollInfo, Status> {
     let operation = Arc::new(Operation::default());
     let announced = Announced {
-        schema: Arc::new(arrow::datatypes::Schema::empty()),
+        columns: Columns::of(Arc::new(arrow::datatypes::Schema::empty()))?,
         work: Work::Operation(Arc::clone(&operation)),
         cancel: operation.control.cancel.clone(),
         shared: Vec::new(),
@@ -137,7 +140,7 @@ async fn progress(core: &Core, operation: &Operation, handle: Bytes) -> Result<P
     let ticket = TicketStatementQuery { statement_handle: handle.clone() }.as_any().encode_to_vec();
     let descriptor = FlightDescriptor::new_cmd(ticket);
     match operation.wait().await {
-        Some(Ok(schema)) => Ok(done(core, statement::info(core, &schema, handle, descriptor)?)),
+        Some(Ok(schema)) => Ok(done(core, statement::info(core, encoded(&schema)?, handle, descriptor))),
         Some(Err(error)) => Err(error),
         None => Ok(PollInfo {
             info: None,

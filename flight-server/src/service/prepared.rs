@@ -12,7 +12,7 @@ use tonic::Status;
 use super::{
     Answers, Caller, Core,
     parameters::{self, BoundValues},
-    statement,
+    statement::{self, Told},
 };
 use crate::{
     handles::Weight,
@@ -24,6 +24,7 @@ use crate::{
 pub(crate) struct Held {
     pub(super) statement: Sort,
     weight: Arc<Weight>,
+    told: Told,
     /// The values for its next execution.
     bound: Mutex<Bound>,
 }
@@ -62,7 +63,7 @@ fn keep(core: &Core, caller: &Caller, statement: Sort) -> Result<Bytes, Status> 
         Sort::Substrait(query) => query.bytes(),
     };
     let weight = core.weigh(caller, bytes)?;
-    let held = Held { statement, weight: Arc::clone(&weight), bound: Mutex::default() };
+    let held = Held { statement, weight: Arc::clone(&weight), told: Told::default(), bound: Mutex::default() };
     Ok(core.prepared.give(caller.owner(), held, weight))
 }
 
@@ -87,7 +88,7 @@ pub(super) async fn create(core: &Core, caller: &Caller, text: &str) -> Result<B
 pub(super) async fn create_substrait(core: &Core, caller: &Caller, plan: &[u8]) -> Result<Bytes, Status> {
     let query = Arc::new(statement::decode(core, caller, plan).await?);
     let announced = statement::announce_substrait(core, caller, Arc::clone(&query)).await?;
-    let dataset_schema = encoded(&announced.schema)?;
+    let dataset_schema = announced.columns.encoded;
     let parameter_schema = encoded(&parameter_schema(&[]))?;
     let handle = keep(core, caller, Sort::Substrait(query))?;
     Ok(answer(handle, dataset_schema, parameter_schema, false))
@@ -115,7 +116,7 @@ pub(super) async fn announce(core: &Core, caller: &Caller, handle: &[u8]) -> Res
         Sort::Sql(prepared) => {
             let bound = held.bound_to(prepared.parsed())?;
             shared.extend(bound.weight);
-            statement::announce_sql(core, caller, Arc::clone(prepared), bound.values).await?
+            statement::announce_sql(core, caller, Arc::clone(prepared), bound.values, &held.told).await?
         }
         Sort::Substrait(query) => statement::announce_substrait(core, caller, Arc::clone(query)).await?,
     };
@@ -144,7 +145,9 @@ pub(super) async fn schema(core: &Core, caller: &Caller, handle: &[u8]) -> Resul
             let described = statement::describe(core, caller, Arc::clone(prepared), None).await?;
             Ok(statement::answered(&described, caller))
         }
-        Sort::Substrait(query) => Ok(statement::announce_substrait(core, caller, Arc::clone(query)).await?.schema),
+        Sort::Substrait(query) => {
+            Ok(statement::announce_substrait(core, caller, Arc::clone(query)).await?.columns.schema)
+        }
     }
 }
 

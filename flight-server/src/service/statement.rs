@@ -15,6 +15,7 @@ use arrow_flight::{
 };
 use datafusion::{common::ScalarValue, physical_plan::stream::RecordBatchStreamAdapter};
 use futures::{TryStreamExt, stream};
+use parking_lot::Mutex;
 use prost::{Message, bytes::Bytes};
 use sluice_engine::{
     Described, EngineError, Outcome, Prepared, Progress, ResultLabels, Session, StatementKind, SubstraitQuery,
@@ -31,19 +32,20 @@ use super::{
     operation::Operation,
     parameters::{self, BoundValues},
     prepared,
+    running::Turn,
 };
 use crate::{
-    executor::Begun,
+    executor::{Begun, Depth},
     handles::Weight,
     metrics::{self, Stage},
     status,
-    wire::{IpcMessage, command::Question, encoded, wire_schema},
+    wire::{Columns, IpcMessage, ViewTypes, command::Question, wire_schema},
 };
 
 /// A statement that was announced under a handle.
 pub(crate) struct Announced {
     /// The columns that the client was told of.
-    pub(super) schema: SchemaRef,
+    pub(super) columns: Columns,
     pub(super) work: Work,
     pub(super) cancel: CancellationToken,
     /// The weights of what it shares with a prepared statement.
@@ -69,6 +71,42 @@ pub(crate) struct Control {
     pub(super) progress: Progress,
 }
 
+/// How large columns may be, in bytes as they are encoded, to be kept with a prepared statement. Nobody is charged for them.
+const MOST_TOLD: usize = 8 << 10;
+
+/// The columns that a prepared statement was announced in last, unless they are large.
+#[derive(Default)]
+pub(crate) struct Told(Mutex<Option<(Arc<Described>, ViewTypes, Columns)>>);
+
+impl Told {
+    /// The columns of what is `described`. They are made again only where it, or how it is sent, has changed.
+    fn columns(&self, described: &Arc<Described>, caller: &Caller) -> Result<Columns, Status> {
+        let mut told = self.0.lock();
+        if let Some((before, views, columns)) = &*told
+            && Arc::ptr_eq(before, described)
+            && *views == caller.views()
+        {
+            return Ok(columns.clone());
+        }
+        let columns = Columns::of(answered(described, caller))?;
+        if columns.encoded.len() <= MOST_TOLD {
+            *told = Some((Arc::clone(described), caller.views(), columns.clone()));
+        }
+        Ok(columns)
+    }
+}
+
+impl Work {
+    /// How deep the statement may be.
+    fn depth(&self) -> Depth {
+        match self {
+            Self::Sql(prepared, _) => Depth::of_statement(prepared.parsed().tokens),
+            Self::Substrait(_) => Depth::Deep,
+            Self::Done(_) | Self::Operation(_) => Depth::Shallow,
+        }
+    }
+}
+
 impl Announced {
     /// How much memory it takes besides what it shares, in bytes.
     fn bytes(&self) -> usize {
@@ -79,7 +117,7 @@ impl Announced {
             Work::Sql(prepared, values) => prepared.bytes() + parameters::bytes(values),
             Work::Substrait(query) => query.bytes(),
         };
-        work + self.schema.fields().iter().map(|field| field.size()).sum::<usize>()
+        work + self.columns.encoded.len() + self.columns.schema.fields().iter().map(|field| field.size()).sum::<usize>()
     }
 }
 
@@ -93,7 +131,7 @@ pub(super) async fn announce(
     match question {
         Question::Sql(text) => {
             let prepared = Prepared::new(one_statement(&caller.session()?, &text)?);
-            let announced = announce_sql(core, caller, Arc::new(prepared), Arc::default()).await?;
+            let announced = announce_sql(core, caller, Arc::new(prepared), Arc::default(), &Told::default()).await?;
             give(core, caller, announced, descriptor)
         }
         Question::Substrait(plan) => {
@@ -107,7 +145,7 @@ pub(super) async fn announce(
         }
         Question::Statement(handle) => {
             let announced = core.statements.get(caller.owner(), &handle).ok_or_else(status::unknown_handle)?;
-            info(core, &announced.schema, handle, descriptor)
+            Ok(info(core, announced.columns.encoded.clone(), handle, descriptor))
         }
         Question::Metadata(ask) => objects::announce(core, &ask, descriptor),
         Question::Update(_) => Err(status::invalid("an update is sent with DoPut")),
@@ -125,12 +163,12 @@ pub(super) async fn schema(core: &Core, caller: &Caller, question: Question) -> 
         }
         Question::Substrait(plan) => {
             let query = decode(core, caller, &plan).await?;
-            Ok(announce_substrait(core, caller, Arc::new(query)).await?.schema)
+            Ok(announce_substrait(core, caller, Arc::new(query)).await?.columns.schema)
         }
         Question::Prepared(handle) => prepared::schema(core, caller, &handle).await,
         Question::Statement(handle) => {
             let announced = core.statements.get(caller.owner(), &handle).ok_or_else(status::unknown_handle)?;
-            Ok(Arc::clone(&announced.schema))
+            Ok(Arc::clone(&announced.columns.schema))
         }
         Question::Metadata(ask) => Ok(objects::schema(&ask)),
         Question::Update(_) => Err(status::invalid("an update answers no rows")),
@@ -149,8 +187,8 @@ pub(super) async fn rows(core: &Core, caller: &Caller, announced: &Announced) ->
     if announced.cancel.is_cancelled() {
         return Err(status::cancelled());
     }
-    let schema = Arc::clone(&announced.schema);
-    let turn = core.turn(caller, metrics::StatementKind::Query).await?;
+    let schema = Arc::clone(&announced.columns.schema);
+    let turn = core.turn(caller, metrics::StatementKind::Query, announced.work.depth()).await?;
     let mut session = turn.session(caller)?;
     let (schema, batches) = match &announced.work {
         Work::Sql(prepared, rows) => {
@@ -207,10 +245,16 @@ pub(super) async fn decode(core: &Core, caller: &Caller, plan: &[u8]) -> Result<
     if plan.len() > MOST_PLAN {
         return Err(status::invalid("a Substrait plan may have 4 MiB"));
     }
-    let turn = core.turn(caller, metrics::StatementKind::Query).await?;
+    let turn = core.turn(caller, metrics::StatementKind::Query, Depth::Deep).await?;
     let (session, plan) = (caller.session()?, plan.to_vec());
     let work = async move { session.decode_substrait(&plan).await };
     core.run(&turn, Stage::Analyze, &CancellationToken::new(), work).await
+}
+
+/// Waits for the turn of `parsed`.
+async fn turn_of(core: &Core, caller: &Caller, parsed: &Parsed) -> Result<Turn, Status> {
+    let kind = family(StatementKind::of(&parsed.statement));
+    core.turn(caller, kind, Depth::of_statement(parsed.tokens)).await
 }
 
 /// Plans a statement as a call of its own.
@@ -219,9 +263,13 @@ pub(super) async fn describe(
     caller: &Caller,
     prepared: Arc<Prepared>,
     parameters: Option<Parameters>,
-) -> Result<Described, Status> {
+) -> Result<Arc<Described>, Status> {
     let session = caller.session()?;
-    let turn = core.turn(caller, family(StatementKind::of(&prepared.parsed().statement))).await?;
+    let turn = turn_of(core, caller, prepared.parsed()).await?;
+    let before = session.described_before(&prepared, parameters.as_ref());
+    if let Some(described) = core.look(&turn, Stage::Analyze, before).await {
+        return Ok(described);
+    }
     let work = async move { session.describe_prepared(&prepared, parameters.as_ref()).await };
     core.run(&turn, Stage::Analyze, &CancellationToken::new(), work).await
 }
@@ -232,6 +280,7 @@ pub(super) async fn announce_sql(
     caller: &Caller,
     prepared: Arc<Prepared>,
     rows: BoundValues,
+    told: &Told,
 ) -> Result<Announced, Status> {
     let parsed = prepared.parsed();
     let kind = StatementKind::of(&parsed.statement);
@@ -239,13 +288,14 @@ pub(super) async fn announce_sql(
     if kind.changes() {
         let outcome = execute(core, caller, prepared, rows.as_ref().clone(), &control).await?;
         let (schema, batches) = answer(kind, outcome, caller).await?;
-        return Ok(Announced { schema, work: Work::Done(batches), cancel: control.cancel, shared: Vec::new() });
+        let columns = Columns::of(schema)?;
+        return Ok(Announced { columns, work: Work::Done(batches), cancel: control.cancel, shared: Vec::new() });
     }
     let bound = rows.first().map(|row| Parameters::bound(&parsed.parameters, vec![row.clone()]));
     let parameters = bound.or_else(|| parsed.parameters.is_empty().then(Parameters::default));
     let described = describe(core, caller, Arc::clone(&prepared), parameters).await?;
-    let schema = answered(&described, caller);
-    Ok(Announced { schema, work: Work::Sql(prepared, rows), cancel: control.cancel, shared: Vec::new() })
+    let columns = told.columns(&described, caller)?;
+    Ok(Announced { columns, work: Work::Sql(prepared, rows), cancel: control.cancel, shared: Vec::new() })
 }
 
 /// A Substrait plan ready to be fetched.
@@ -254,12 +304,13 @@ pub(super) async fn announce_substrait(
     caller: &Caller,
     query: Arc<SubstraitQuery>,
 ) -> Result<Announced, Status> {
-    let turn = core.turn(caller, metrics::StatementKind::Query).await?;
+    let turn = core.turn(caller, metrics::StatementKind::Query, Depth::Deep).await?;
     let cancel = CancellationToken::new();
     let (session, asked) = (caller.session()?, Arc::clone(&query));
     let work = async move { session.describe_substrait(&asked).await };
     let described = core.run(&turn, Stage::Analyze, &cancel, work).await?;
-    Ok(Announced { schema: answered(&described, caller), work: Work::Substrait(query), cancel, shared: Vec::new() })
+    let columns = Columns::of(answered(&described, caller))?;
+    Ok(Announced { columns, work: Work::Substrait(query), cancel, shared: Vec::new() })
 }
 
 /// Runs a statement that changes something, and keeps what it changed of the session.
@@ -270,7 +321,7 @@ pub(super) async fn execute(
     rows: Vec<Vec<ScalarValue>>,
     control: &Control,
 ) -> Result<Outcome, Status> {
-    let turn = core.turn(caller, family(StatementKind::of(&prepared.parsed().statement))).await?;
+    let turn = turn_of(core, caller, prepared.parsed()).await?;
     let mut session = turn.session(caller)?;
     session.followed_by(control.progress.clone());
     let home = core.engine.home().dir().to_path_buf();
@@ -348,9 +399,9 @@ fn give(
     announced: Announced,
     descriptor: FlightDescriptor,
 ) -> Result<FlightInfo, Status> {
-    let schema = Arc::clone(&announced.schema);
+    let schema = announced.columns.encoded.clone();
     let handle = keep(core, caller, announced)?;
-    info(core, &schema, handle, descriptor)
+    Ok(info(core, schema, handle, descriptor))
 }
 
 /// Keeps an announced statement for the caller; answers its handle.
@@ -359,22 +410,17 @@ pub(super) fn keep(core: &Core, caller: &Caller, announced: Announced) -> Result
     Ok(core.statements.give(caller.owner(), announced, weight))
 }
 
-/// What a client is told of a statement.
-pub(super) fn info(
-    core: &Core,
-    schema: &Schema,
-    handle: Bytes,
-    descriptor: FlightDescriptor,
-) -> Result<FlightInfo, Status> {
-    Ok(FlightInfo {
-        schema: encoded(schema)?,
+/// What a client is told of a statement, whose columns are encoded in `schema`.
+pub(super) fn info(core: &Core, schema: Bytes, handle: Bytes, descriptor: FlightDescriptor) -> FlightInfo {
+    FlightInfo {
+        schema,
         flight_descriptor: Some(descriptor),
         endpoint: vec![endpoint(core, handle)],
         total_records: -1,
         total_bytes: -1,
         ordered: true,
         app_metadata: Bytes::new(),
-    })
+    }
 }
 
 /// Where a statement is fetched, and until when.

@@ -10,6 +10,6 @@ mod stream;
 mod upload;
 
 pub(crate) use message::{IpcMessage, Pieces};
-pub(crate) use schema::{ViewTypes, encoded, parameter_schema, wire_schema};
+pub(crate) use schema::{Columns, ViewTypes, encoded, parameter_schema, wire_schema};
 pub(crate) use stream::{Messages, Sending};
 pub(crate) use upload::{Upload, schema_of};

@@ -37,6 +37,24 @@ pub(crate) fn wire_schema(schema: &Schema, labels: &ResultLabels, views: ViewTyp
     Arc::new(Schema::new_with_metadata(fields.collect::<Vec<_>>(), metadata::of_schema(&labels.rows)))
 }
 
+/// The columns of an answer, as they go over the wire.
+#[derive(Debug, Clone)]
+pub(crate) struct Columns {
+    pub(crate) schema: SchemaRef,
+    /// The bytes of an IPC message.
+    pub(crate) encoded: Bytes,
+}
+
+impl Columns {
+    /// Those of `schema`, whose types are those of the wire already.
+    ///
+    /// # Errors
+    /// As [`encoded`].
+    pub(crate) fn of(schema: SchemaRef) -> Result<Self, Status> {
+        Ok(Self { encoded: encoded(&schema)?, schema })
+    }
+}
+
 /// The parameters of a statement. One that may have any type is of type `Null`.
 pub(crate) fn parameter_schema(parameters: &[ParameterType]) -> Schema {
     metadata::plain_schema_of(parameters.iter().map(|(name, data_type)| {

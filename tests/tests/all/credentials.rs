@@ -81,16 +81,18 @@ async fn the_holder_of_a_token_is_known_until_it_is_dropped() -> Result<(), Engi
     let token = home.ok("ana", "CREATE TOKEN FOR ana").await.remove(0);
     let other = home.ok("ana", "CREATE TOKEN FOR ana").await.remove(0);
     assert_ne!(token, other);
-    let holder = home.engine.principal_of_token(&token).await?.unwrap();
+    let catalog = home.engine.catalog();
+    let holder_of = async |token| home.engine.principal_of_token(token, catalog.epoch().await?).await;
+    let holder = holder_of(&token).await?.unwrap();
     assert_eq!(&*holder.principal, "ana");
-    assert_eq!(home.engine.principal_of_token(&token).await?.as_ref(), Some(&holder), "as it is remembered");
-    assert_eq!(home.engine.principal_of_token(&token[1..]).await?, None);
-    assert_eq!(home.engine.principal_of_token("").await?, None);
+    assert_eq!(holder_of(&token).await?.as_ref(), Some(&holder), "as it is remembered");
+    assert_eq!(holder_of(&token[1..]).await?, None);
+    assert_eq!(holder_of("").await?, None);
     home.ok("ana", &format!("DROP TOKEN '{}'", holder.token_id)).await;
-    assert_eq!(home.engine.principal_of_token(&token).await?, None);
-    assert!(home.engine.principal_of_token(&other).await?.is_some());
+    assert_eq!(holder_of(&token).await?, None);
+    assert!(holder_of(&other).await?.is_some());
     home.ok(ADMIN, "ALTER GROUP analysts DROP USER ana; DROP USER ana; CREATE USER ana").await;
-    assert_eq!(home.engine.principal_of_token(&other).await?, None);
+    assert_eq!(holder_of(&other).await?, None);
     Ok(())
 }
 
@@ -98,11 +100,13 @@ async fn the_holder_of_a_token_is_known_until_it_is_dropped() -> Result<(), Engi
 async fn a_password_is_verified_until_there_is_another() -> Result<(), EngineError> {
     let home = TestHome::new().await;
     let verify = async |name, password| home.engine.verify_password(name, password).await;
+    let catalog = home.engine.catalog();
+    let version_of = async |name| home.engine.password_version(name, catalog.epoch().await?).await;
     assert_eq!(verify("ana", "correct horse").await?, None);
     home.ok(ADMIN, "ALTER USER ana SET PASSWORD 'correct horse'").await;
     let version = verify("ana", "correct horse").await?;
     assert!(version.is_some());
-    assert_eq!(home.engine.password_version("ana").await?, version);
+    assert_eq!(version_of("ana").await?, version);
     for (name, password) in [("ana", "correct hors"), ("ana", ""), ("eve", "correct horse"), ("nobody", "x")] {
         assert_eq!(verify(name, password).await?, None, "{name} {password}");
     }
@@ -111,7 +115,7 @@ async fn a_password_is_verified_until_there_is_another() -> Result<(), EngineErr
     assert!(again.is_some() && again != version, "the same word set again is another password");
     home.ok("ana", "ALTER USER ana DROP PASSWORD").await;
     assert_eq!(verify("ana", "correct horse").await?, None);
-    assert_eq!(home.engine.password_version("ana").await?, None);
+    assert_eq!(version_of("ana").await?, None);
     Ok(())
 }
 

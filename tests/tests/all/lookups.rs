@@ -46,7 +46,12 @@ fn prepared(text: &str) -> Prepared {
 /// Announces and runs `prepared` with `row`, as a client does.
 async fn execute(session: &mut Session, prepared: &Prepared, row: &[ScalarValue]) -> Result<Vec<String>, EngineError> {
     let values = Parameters::bound(&prepared.parsed().parameters, vec![row.to_vec()]);
-    let described = session.describe_prepared(prepared, Some(&values)).await?;
+    let before = session.described_before(prepared, Some(&values)).await;
+    let described = session.describe_prepared(prepared, Some(&values)).await;
+    if let Some(before) = before {
+        assert!(described.as_ref().is_ok_and(|now| Arc::ptr_eq(&before, now)), "{:?}", described.err());
+    }
+    let described = described?;
     let Outcome::Rows { schema, mut rows } = session.run_rows(prepared, vec![row.to_vec()], Path::new(".")).await?
     else {
         panic!("no rows");

@@ -98,8 +98,8 @@ fn long_texts(length: usize) -> Vec<(&'static str, String)> {
 async fn long_texts_are_answered_or_refused_and_hold_nobody_up() {
     let mut served = Served::start("statement_timeout_s = 20");
     let ana = served.client("ana").await;
-    // Threads keep the stack that they have once used, up to some mebibytes each in a debug build.
-    let watch = Watch::over(&served).await.keeping(192);
+    // What is announced is held until it expires.
+    let watch = Watch::over(&served).await.keeping(128);
     let texts: Vec<_> = [5_000, 50_000, 200_000, 900_000].into_iter().flat_map(long_texts).collect();
     let started = Instant::now();
     let answers = join_all(texts.iter().map(|(what, text)| {

@@ -169,6 +169,16 @@ impl Served {
         line.and_then(|line| line.trim().split(' ').next()?.parse::<u64>().ok()).unwrap() >> 10
     }
 
+    /// Waits until the process has no more than so many mebibytes in use, or for long enough: what is free goes back to the
+    /// system after a while. Answers how many it has.
+    pub(super) async fn comes_down_to(&self, most_mb: u64) -> u64 {
+        let waiting = Instant::now();
+        while self.resident_mb() > most_mb && waiting.elapsed() < super::PATIENCE {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        self.resident_mb()
+    }
+
     /// What is in the log of panics. Those of `tolerated` code are caught where they happen.
     pub(super) fn panics(&self, tolerated: &str) -> Vec<String> {
         let log = self.log.lock().unwrap();

@@ -12,8 +12,8 @@ use tokio::task::JoinHandle;
 
 use super::{client::Client, server::Served};
 
-/// How much more memory the process may have in use after an attack than before, in mebibytes, unless a test says
-/// otherwise. The allocator keeps some for later.
+/// How much more memory the process may have in use after an attack than before, in mebibytes: pages of the program that were
+/// not needed before, and what is kept for later. A test may say otherwise.
 const KEPT_MB: u64 = 64;
 
 /// How long an innocent query may take meanwhile. Alone it takes some tens of milliseconds in a debug build.
@@ -67,11 +67,7 @@ impl Watch {
         let (answered, slowest) = asked.unwrap();
         served.idle().await;
         let most = self.resident_before_mb + self.kept_mb;
-        let after = Instant::now();
-        while served.resident_mb() > most && after.elapsed() < super::PATIENCE {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        let resident_mb = served.resident_mb();
+        let resident_mb = served.comes_down_to(most).await;
         println!(
             "flight: {what}; meanwhile {answered} queries of another principal, the slowest in {} ms; memory {} MiB \
              before, {resident_mb} MiB after",
