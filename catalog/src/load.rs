@@ -45,6 +45,11 @@ impl Entry {
     }
 }
 
+/// Whether the files of none of `entries` have changed since they were opened.
+async fn files_are_current(session: &dyn Session, entries: &[&Arc<Entry>]) -> bool {
+    join_all(entries.iter().map(|entry| entry.is_current(session))).await.into_iter().all(|current| current)
+}
+
 impl SnapshotCache {
     fn get(&self, request: &TableRequest) -> Option<Arc<Entry>> {
         self.entries.lock().get(request).cloned()
@@ -154,8 +159,8 @@ impl Catalog {
         let Some(entries) = remembered.iter().map(Option::as_ref).collect::<Option<Vec<_>>>() else {
             return Ok(None);
         };
-        let all_current = entries.iter().all(|entry| entry.epoch == epoch)
-            && join_all(entries.iter().map(|entry| entry.is_current(session))).await.into_iter().all(|current| current);
+        let all_current =
+            entries.iter().all(|entry| entry.epoch == epoch) && files_are_current(session, &entries).await;
         let snapshots = || requests.iter().cloned().zip(entries.iter().map(|entry| Arc::clone(&entry.snapshot)));
         Ok(all_current.then(|| snapshots().collect()))
     }
@@ -168,15 +173,12 @@ impl Catalog {
         tables: &HashMap<TableRequest, Arc<TableSnapshot>>,
         epoch: u64,
     ) -> bool {
-        let entries: Option<Vec<_>> = tables
-            .iter()
-            .map(|(request, table)| {
-                let entry = self.snapshots().get(request)?;
-                (entry.epoch == epoch && Arc::ptr_eq(&entry.snapshot, table)).then_some(entry)
-            })
-            .collect();
-        let Some(entries) = entries else { return false };
-        join_all(entries.iter().map(|entry| entry.is_current(session))).await.into_iter().all(|current| current)
+        let remembered = tables.iter().map(|(request, table)| {
+            let entry = self.snapshots().get(request)?;
+            (entry.epoch == epoch && Arc::ptr_eq(&entry.snapshot, table)).then_some(entry)
+        });
+        let Some(entries) = remembered.collect::<Option<Vec<_>>>() else { return false };
+        files_are_current(session, &entries.iter().collect::<Vec<_>>()).await
     }
 
     /// What the store says about each of `requests` at one epoch.

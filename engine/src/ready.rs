@@ -48,7 +48,8 @@ impl ReadyPlan {
         self.is_serial
     }
 
-    /// The same, not spread over several cores if all that it reads is kept in memory.
+    /// The same, which is a lookup, not spread over several cores if all that it reads is kept in memory. It is then planned
+    /// by fewer rules, which other plans would need.
     pub(crate) fn serial_if_small(self) -> Result<Self, DataFusionError> {
         let is_large = self.plan.exists(|node| {
             let LogicalPlan::TableScan(scan) = node else { return Ok(false) };
