@@ -2,7 +2,8 @@
 
 What is compared is measured in one run on one machine: the same ADBC client reads the same rows from Sluice and from a
 server made of pyarrow alone, in turns, with record batches of the same size: once rows of the same Parquet file, and
-once rows that both servers hold in memory.
+once rows that both servers hold in memory. Over several connections to each, since a client decides in the first moments
+of each how much it lets a server send ahead, by what it happens to measure then.
 """
 
 from __future__ import annotations
@@ -120,7 +121,8 @@ def main() -> None:
     parser.add_argument("--load", required=True, help="the release build of flight_load")
     parser.add_argument("--rows", type=int, default=20_000_000)
     parser.add_argument("--batch-rows", type=int, default=65_536)
-    parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--connections", type=int, default=3, help="from the client to each server")
+    parser.add_argument("--turns", type=int, default=5, help="how often each connection reads the rows")
     parser.add_argument("--seconds", type=int, default=10)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -146,28 +148,33 @@ def measure(
     options: argparse.Namespace, sluice: Sluice, parquet: Path, _: Server, from_parquet: Server, from_memory: Server
 ) -> None:
     """Prints what is measured."""
-    ours = connect(sluice.server.uri, sluice.token)
+    def connections(server: Server, token: str | None = None) -> list[adbc_driver_flightsql.dbapi.Connection]:
+        return [connect(server.uri, token) for _ in range(options.connections)]
+
+    ours = connections(sluice.server, sluice.token)
     readers = {
         "Parquet, sluice": (ours, f"SELECT {', '.join(COLUMNS)} FROM bench.rows"),
-        "Parquet, pyarrow": (connect(from_parquet.uri, None), "every row"),
-        "memory, sluice": (ours, hold(ours, parquet, options)),
-        "memory, pyarrow": (connect(from_memory.uri, None), "every row"),
+        "Parquet, pyarrow": (connections(from_parquet), "every row"),
+        "memory, sluice": (ours, hold(ours[0], parquet, options)),
+        "memory, pyarrow": (connections(from_memory), "every row"),
     }
     taken: dict[str, list[float]] = {}
     sizes: dict[str, int] = {}
     for turn in range(options.turns + 1):
-        for label, (connection, query) in readers.items():
-            rows, seconds, largest = read_all(connection, query)
-            assert rows == options.rows, f"{label} answered {rows} rows"
-            # The first turn warms up.
-            if turn:
-                taken.setdefault(label, []).append(seconds)
-            sizes[label] = largest
-    for connection, _ in readers.values():
-        connection.close()
+        for number in range(options.connections):
+            for label, (opened, query) in readers.items():
+                rows, seconds, largest = read_all(opened[number], query)
+                assert rows == options.rows, f"{label} answered {rows} rows"
+                # The first turn warms up.
+                if turn:
+                    taken.setdefault(label, []).append(seconds)
+                sizes[label] = largest
+    for opened, _ in readers.values():
+        for connection in opened:
+            connection.close()
     bytes_sent = options.rows * len(COLUMNS) * 8
     medians = {label: statistics.median(seconds) for label, seconds in taken.items()}
-    print(f"{options.rows:,} rows of four int64 columns, medians of {options.turns} turns")
+    print(f"{options.rows:,} rows of four int64 columns, medians of {options.turns} turns over {options.connections} connections")
     for label, seconds in medians.items():
         rate = bytes_sent / seconds / 1e9
         print(f"  from {label:18} {rate:5.2f} GB/s   batches of up to {sizes[label]:,} rows")

@@ -22,9 +22,9 @@ use crate::coalesced::{Coalesced, Lent};
 /// How many connections there may be at a time; more wait to be taken.
 const MOST: usize = 4096;
 /// How long a client may take to say its first words: HTTP/2's preface, or the beginning of TLS.
-const FIRST_WORDS: Duration = Duration::from_secs(10);
+pub(crate) const FIRST_WORDS: Duration = Duration::from_secs(10);
 /// How many bytes these are at least.
-const PREFACE: usize = 24;
+pub(crate) const PREFACE: usize = 24;
 /// How often somebody who said less is listened to again.
 const AGAIN: Duration = Duration::from_millis(50);
 
@@ -44,7 +44,7 @@ pub(crate) struct OtherEnd {
 }
 
 /// The connections that `listener` takes. It does not end: what fails is one connection, or the moment.
-pub(crate) fn incoming(listener: TcpListener) -> impl Stream<Item = io::Result<Connection>> + Send {
+pub(crate) fn incoming(listener: TcpListener) -> impl Stream<Item = Connection> + Send {
     let places = Arc::new(Semaphore::new(MOST));
     let accepted = stream::unfold((listener, places), |(listener, places)| async move {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return None };
@@ -61,7 +61,7 @@ pub(crate) fn incoming(listener: TcpListener) -> impl Stream<Item = io::Result<C
             let (stream, place) = taken.ok()?;
             tokio::time::timeout(FIRST_WORDS, speaks(&stream)).await.ok()?.ok()?;
             stream.set_nodelay(true).ok()?;
-            Some(Ok(Connection { stream: Coalesced::new(stream), _place: place }))
+            Some(Connection { stream: Coalesced::new(stream), _place: place })
         })
         .buffer_unordered(MOST)
         .filter_map(|connection| async { connection })

@@ -18,6 +18,8 @@
 //!
 //! - A statement that is cancelled, or whose time is up, is answered at once and ends at its plan's next pause; until then it
 //!   keeps its place.
+//! - The last 2 MiB of an answer, and a column of a message more, may wait for their reader after the statement has ended, and then
+//!   count for nobody. A connection can have 100 of these.
 //! - There are no transactions of several statements: each statement is one of its own.
 //! - Handles and sessions are this process's: they do not survive it, and another process does not know them.
 //!
@@ -29,7 +31,7 @@
 //! let engine = Engine::open("home".as_ref()).await?;
 //! let server = Server::bind(engine, Listen::loopback()).await?;
 //! eprintln!("listening on {}", server.uri());
-//! server.run(std::future::pending()).await?;
+//! server.run(std::future::pending()).await;
 //! # Ok(())
 //! # }
 //! ```
@@ -40,6 +42,7 @@ mod connections;
 mod do_get;
 mod executor;
 mod handles;
+mod http2;
 mod identity;
 mod limits;
 mod metrics;

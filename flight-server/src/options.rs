@@ -129,9 +129,9 @@ pub enum ServerError {
     /// Traces cannot be sent.
     #[error("traces cannot be sent")]
     Telemetry(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The connection to the network broke.
-    #[error("the server stopped")]
-    Transport(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The threads that statements run on cannot be started.
+    #[error("the threads of statements cannot be started")]
+    Threads(#[source] std::io::Error),
 }
 
 impl From<IdentityError> for ServerError {
@@ -147,7 +147,7 @@ impl ServerError {
             Self::NoCertificate(_) | Self::Read { .. } | Self::Tls(_) | Self::Settings(_) => ErrorClass::Caller,
             Self::Identity { class, .. } => *class,
             Self::Engine(error) => error.class(),
-            Self::Listen { .. } | Self::Telemetry(_) | Self::Transport(_) => ErrorClass::Unavailable,
+            Self::Listen { .. } | Self::Telemetry(_) | Self::Threads(_) => ErrorClass::Unavailable,
         }
     }
 
@@ -159,7 +159,7 @@ impl ServerError {
             Self::Tls(_) => "give PEM files: the certificate with its chain, and the key that belongs to it".to_owned(),
             Self::Settings(_) => "docs/reference/server.md lists the settings of `[server]`".to_owned(),
             Self::Engine(error) => return error.hint(),
-            Self::Read { .. } | Self::Identity { .. } | Self::Telemetry(_) | Self::Transport(_) => return None,
+            Self::Read { .. } | Self::Identity { .. } | Self::Telemetry(_) | Self::Threads(_) => return None,
         })
     }
 }

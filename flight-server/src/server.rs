@@ -4,7 +4,9 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use sluice_engine::Engine;
 use tokio::{net::TcpListener, time::Instant};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
 use tonic_health::ServingStatus;
 
 use crate::{
@@ -12,6 +14,7 @@ use crate::{
     do_get::Flight,
     executor::Executor,
     handles::{self, Handles, Ledger},
+    http2,
     identity::Identities,
     limits::{Limiter, Sweeper},
     metrics::{self, Metrics},
@@ -23,12 +26,6 @@ use crate::{
 
 /// How long statements may run on after the server was asked to end.
 const DRAIN: Duration = Duration::from_secs(30);
-/// How often an idle connection is asked whether somebody is there, and how long the answer may take.
-const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(20));
-/// How long the headers of a call may be, in bytes. JWTs with many groups are long.
-const HEADER_BYTES: u32 = 64 << 10;
-/// How many calls one connection may have open at a time.
-const STREAMS_PER_CONNECTION: u32 = 256;
 
 /// A server that listens and does not answer yet.
 pub struct Server {
@@ -36,7 +33,7 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     metrics_listener: Option<TcpListener>,
-    tls: Option<tonic::transport::ServerTlsConfig>,
+    tls: Option<TlsAcceptor>,
     telemetry: Telemetry,
 }
 
@@ -66,8 +63,7 @@ impl Server {
             statements: Handles::new(handles::LIFETIME, metrics.clone()),
             prepared: Handles::new(handles::LIFETIME, metrics.clone()),
             ledger: Ledger::default(),
-            executor: Executor::start(options.limits.max_statements.get())
-                .map_err(|error| ServerError::Transport(error.into()))?,
+            executor: Executor::start(options.limits.max_statements.get()).map_err(ServerError::Threads)?,
             limiter: Limiter::new(&options.limits, metrics.clone()),
             sweeper: Sweeper::start(&options.limits),
             metrics,
@@ -91,15 +87,12 @@ impl Server {
 
     /// Answers calls until `shutdown` ends; then takes no new statements and lets those that run come to their end, for
     /// at most 30 seconds.
-    ///
-    /// # Errors
-    /// [`ServerError::Transport`], [`ServerError::Tls`].
-    pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), ServerError> {
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
         let Self { core, listener, address: _, metrics_listener, tls, telemetry } = self;
         let (reporter, health) = tonic_health::server::health_reporter();
         reporter.set_serving::<Flight>().await;
         let flight = Flight::new(Service::new(Arc::clone(&core)), core.limits.max_message_bytes());
-        let router = router(tls)?.add_service(health).add_service(flight);
+        let routes = Routes::new(health).add_service(flight).prepare();
 
         let (draining, ended) = (CancellationToken::new(), CancellationToken::new());
         let metrics = metrics_listener.map(|listener| {
@@ -107,11 +100,10 @@ impl Server {
             // A metrics listener that breaks takes nothing else with it.
             tokio::spawn(async move { metrics::serve(listener, metrics, ended.cancelled_owned()).await })
         });
-        let incoming = connections::incoming(listener);
-        let serving = router.serve_with_incoming_shutdown(incoming, draining.clone().cancelled_owned());
+        let serving = http2::serve(connections::incoming(listener), tls, routes, draining.clone());
         let mut serving = std::pin::pin!(serving);
-        let served = tokio::select! {
-            served = &mut serving => served,
+        tokio::select! {
+            () = &mut serving => {}
             () = shutdown => {
                 reporter.set_service_status("", ServingStatus::NotServing).await;
                 reporter.set_not_serving::<Flight>().await;
@@ -119,32 +111,16 @@ impl Server {
                 core.limiter.drain();
                 // Nobody is let in any more; who is in is told to come to an end, and does not have to.
                 draining.cancel();
-                let served = tokio::time::timeout_at(deadline, &mut serving).await.unwrap_or(Ok(()));
+                let _ = tokio::time::timeout_at(deadline, &mut serving).await;
                 // Statements in the background have no call that waits for them.
                 core.limiter.drained(deadline).await;
-                served
             }
-        };
+        }
         ended.cancel();
         if let Some(metrics) = metrics {
             let _ = metrics.await;
         }
         telemetry.shutdown().await;
-        served.map_err(|error| ServerError::Transport(error.into()))
-    }
-}
-
-fn router(tls: Option<tonic::transport::ServerTlsConfig>) -> Result<tonic::transport::Server, ServerError> {
-    let server = tonic::transport::Server::builder()
-        .http2_keepalive_interval(Some(KEEPALIVE.0))
-        .http2_keepalive_timeout(Some(KEEPALIVE.1))
-        .max_concurrent_streams(Some(STREAMS_PER_CONNECTION))
-        .http2_max_header_list_size(HEADER_BYTES)
-        .http2_max_pending_accept_reset_streams(Some(64))
-        .tcp_keepalive(Some(KEEPALIVE.0));
-    match tls {
-        Some(tls) => server.tls_config(tls).map_err(|error| ServerError::Tls(error.into())),
-        None => Ok(server),
     }
 }
 

@@ -31,7 +31,7 @@ pub(super) async fn serve(common: &Common, args: ServeArgs) -> Result<(), Failur
     }
     // Calls that arrive from here on wait until they are answered, since the port is taken already.
     eprintln!("listening on {}", server.uri());
-    server.run(shutdown).await.map_err(CliError::from)?;
+    server.run(shutdown).await;
     Ok(())
 }
 
