@@ -21,13 +21,13 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// How many bytes may wait.
-const MOST: usize = 2 << 20;
+const MOST: usize = 4 << 20;
 /// How many of them may be copies.
 const MOST_COPIED: usize = 256 << 10;
 /// A flush after so many bytes or more waits for others.
 const LARGE: usize = 8 << 10;
 /// How many slices are written at once: frames of `MOST` bytes and their heads.
-const SLICES: usize = 256;
+const SLICES: usize = 512;
 
 /// The buffers whose parts go through a connection. Clones are the same.
 #[derive(Debug, Clone, Default)]

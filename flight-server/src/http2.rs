@@ -41,8 +41,8 @@ const HEADER_BYTES: u32 = 64 << 10;
 const CALLS: u32 = 100;
 /// How many calls that the client has taken back may wait to be forgotten.
 const TAKEN_BACK: usize = 64;
-/// How many bytes of an answer may wait for the client to have room, and a piece more: about a batch.
-const WAITING: usize = 2 << 20;
+/// How many bytes of an answer may wait for the client to have room, and a piece more: a few batches.
+const WAITING: usize = 4 << 20;
 
 /// Answers calls on `connections` by `routes`, until `draining`; then takes no more of either, and ends when the last call
 /// has been answered. Whoever stops waiting for that cuts off those that are left.
