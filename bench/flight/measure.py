@@ -2,8 +2,8 @@
 
 What is compared is measured in one run on one machine: the same ADBC client reads the same rows from Sluice and from a
 server made of pyarrow alone, in turns, with record batches of the same size: once rows of the same Parquet file, and
-once rows that both servers hold in memory. Over several connections to each, since a client decides in the first moments
-of each how much it lets a server send ahead, by what it happens to measure then.
+once rows that both servers hold in memory. Over several connections to each, since a client decides in the first
+moments of each how much it lets a server send ahead, by what it happens to measure then.
 """
 
 from __future__ import annotations
@@ -148,6 +148,7 @@ def measure(
     options: argparse.Namespace, sluice: Sluice, parquet: Path, _: Server, from_parquet: Server, from_memory: Server
 ) -> None:
     """Prints what is measured."""
+
     def connections(server: Server, token: str | None = None) -> list[adbc_driver_flightsql.dbapi.Connection]:
         return [connect(server.uri, token) for _ in range(options.connections)]
 
@@ -174,7 +175,8 @@ def measure(
             connection.close()
     bytes_sent = options.rows * len(COLUMNS) * 8
     medians = {label: statistics.median(seconds) for label, seconds in taken.items()}
-    print(f"{options.rows:,} rows of four int64 columns, medians of {options.turns} turns over {options.connections} connections")
+    over = f"{options.turns} turns over {options.connections} connections"
+    print(f"{options.rows:,} rows of four int64 columns, medians of {over}")
     for label, seconds in medians.items():
         rate = bytes_sent / seconds / 1e9
         print(f"  from {label:18} {rate:5.2f} GB/s   batches of up to {sizes[label]:,} rows")

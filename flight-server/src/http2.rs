@@ -1,9 +1,9 @@
 //! HTTP/2 on connections: what one may have open, how much of an answer may wait for its reader, and how one ends.
 //!
-//! This is what tonic's own server does, but for one thing that cannot be said to it. What has left a statement waits in
-//! HTTP/2 until the client has room, and hyper lets 400 KiB of an answer wait, which is less than most batches. Sending then
-//! goes to and fro between the task that answers and the one that writes, in small pieces, and each time the client asks
-//! for more there is little to send at once.
+//! This is what tonic's own server does, but for one thing that cannot be said to it. What has left a statement waits
+//! in HTTP/2 until the client has room, and hyper lets 400 KiB of an answer wait, which is less than most batches.
+//! Sending then goes to and fro between the task that answers and the one that writes, in small pieces, and each time
+//! the client asks for more there is little to send at once.
 
 use std::{
     convert::Infallible,
@@ -44,8 +44,8 @@ const TAKEN_BACK: usize = 64;
 /// How many bytes of an answer may wait for the client to have room, and a piece more: a few batches.
 const WAITING: usize = 4 << 20;
 
-/// Answers calls on `connections` by `routes`, until `draining`; then takes no more of either, and ends when the last call
-/// has been answered. Whoever stops waiting for that cuts off those that are left.
+/// Answers calls on `connections` by `routes`, until `draining`; then takes no more of either, and ends when the last
+/// call has been answered. Whoever stops waiting for that cuts off those that are left.
 pub(crate) async fn serve(
     connections: impl Stream<Item = Connection>,
     tls: Option<TlsAcceptor>,
@@ -85,8 +85,8 @@ async fn converse(connection: Connection, tls: Option<TlsAcceptor>, routes: Rout
     }
 }
 
-/// What `stream` carries, decrypted, once the other end has begun to speak within it: who is silent there would not even be
-/// asked whether somebody is there.
+/// What `stream` carries, decrypted, once the other end has begun to speak within it: who is silent there would not even
+/// be asked whether somebody is there.
 async fn encrypted<S>(
     tls: TlsAcceptor,
     stream: S,

@@ -18,8 +18,8 @@
 //!
 //! - A statement that is cancelled, or whose time is up, is answered at once and ends at its plan's next pause; until then it
 //!   keeps its place.
-//! - The last 4 MiB of an answer, and a column of a message more, may wait for their reader after the statement has ended, and then
-//!   count for nobody. A connection can have 100 of these.
+//! - The last 4 MiB of an answer, and a column of a message more, may wait for their reader after the statement has
+//!   ended, and then count for nobody. A connection can have 100 of these.
 //! - There are no transactions of several statements: each statement is one of its own.
 //! - Handles and sessions are this process's: they do not survive it, and another process does not know them.
 //!
