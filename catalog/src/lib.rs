@@ -59,7 +59,7 @@ pub use column_metadata::stored_column_metadata;
 pub use delta::{CommittedVersion, DeltaCommit, DeltaWrite, HistoryRow, WriteMode};
 pub use error::CatalogError;
 pub use snapshot::*;
-pub use sources::{describe_files, is_small};
+pub use sources::{describe_files, is_small, rows_at_hand};
 pub use storage_error::StorageError;
 pub use store::*;
 

@@ -28,6 +28,7 @@ pub(crate) struct Audited {
     decision: AuditDecision,
     reason: Option<String>,
     analysis: Duration,
+    rows: Option<u64>,
     detail: Arc<Value>,
 }
 
@@ -38,8 +39,14 @@ impl Audited {
             decision: AuditDecision::Allow,
             reason: None,
             analysis,
+            rows: None,
             detail: Arc::new(Value::Null),
         }
+    }
+
+    /// The same, of which it is known already how many rows it answers.
+    pub(crate) fn with_rows(self, rows: Option<u64>) -> Self {
+        Self { rows, ..self }
     }
 
     /// A plan that passed, with every decision about it.
@@ -66,7 +73,7 @@ impl Audited {
 }
 
 impl Session {
-    /// Writes a record. A statement whose record cannot be written does not run.
+    /// Writes a record. A statement whose record cannot be written does not run; a lookup that is over at once is not answered.
     pub(crate) async fn record(&self, audited: Audited) -> Result<i64, EngineError> {
         let record = AuditRecord {
             at_ms: chrono::Utc::now().timestamp_millis(),
@@ -78,7 +85,7 @@ impl Session {
             fingerprint: None,
             cache: "off".into(),
             analysis_us: u64::try_from(audited.analysis.as_micros()).unwrap_or(u64::MAX),
-            rows: None,
+            rows: audited.rows,
             detail: audited.detail,
         };
         Ok(self.engine().catalog().record_audit(record).await?)
@@ -118,6 +125,7 @@ impl Session {
             decision: AuditDecision::Deny,
             reason: Some(reason),
             analysis,
+            rows: None,
             detail: Arc::new(detail),
         };
         self.record(audited).await.map(|_| ())

@@ -24,8 +24,11 @@ use sluice_planner::{AuthorizedPlan, bind::Functions};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    EngineError, Progress, Settings, barrier::BarrierPlanner, bounded::bounded, interrupt::interruptible,
-    ready::ReadyPlan,
+    EngineError, Progress, Settings,
+    barrier::BarrierPlanner,
+    bounded::bounded,
+    interrupt::interruptible,
+    ready::{Pace, ReadyPlan},
 };
 
 /// Functions that answer neither their arguments nor anything computed from them: files' paths, the positions of rows
@@ -36,6 +39,9 @@ const REVEALING: [&str; 4] = ["arrow_field", "arrow_metadata", "file_row_index",
 /// up for their own time where little is read.
 const NEEDED: [&str; 4] = ["OutputRequirements", "EnsureRequirements", "EnsureCooperative", "SanityCheckPlan"];
 
+/// The rule that is left for a lookup which is over at once: it reads one partition, and sorts nothing.
+const CHECK: [&str; 1] = ["SanityCheckPlan"];
+
 /// A DataFusion session that runs authorized plans and nothing else.
 #[derive(Debug, Clone)]
 pub(crate) struct Context {
@@ -45,6 +51,8 @@ pub(crate) struct Context {
     running: SessionState,
     /// The same for lookups that one core is enough for.
     serial: SessionState,
+    /// The same for lookups that are over at once.
+    at_once: SessionState,
 }
 
 impl Context {
@@ -86,13 +94,14 @@ impl Context {
             .with_higher_order_functions(Vec::new())
             .with_window_functions(Vec::new())
             .build();
-        let config = running.config().clone().with_target_partitions(1);
-        let needed = running.physical_optimizers().iter().filter(|rule| NEEDED.contains(&rule.name()));
-        let serial = SessionStateBuilder::new_from_existing(running.clone())
-            .with_config(config)
-            .with_physical_optimizer_rules(needed.cloned().collect())
-            .build();
-        Self { state, running, serial }
+        let planned_by = |rules: &[&str]| {
+            let rules = running.physical_optimizers().iter().filter(|rule| rules.contains(&rule.name()));
+            SessionStateBuilder::new_from_existing(running.clone())
+                .with_config(running.config().clone().with_target_partitions(1))
+                .with_physical_optimizer_rules(rules.cloned().collect())
+                .build()
+        };
+        Self { serial: planned_by(&NEEDED), at_once: planned_by(&CHECK), running, state }
     }
 
     /// The state, for opening tables' files.
@@ -159,7 +168,11 @@ impl Context {
         cancelled: &CancellationToken,
         progress: Option<&Progress>,
     ) -> Result<(SchemaRef, SendableRecordBatchStream), DataFusionError> {
-        let state = if plan.is_serial() { &self.serial } else { &self.running };
+        let state = match plan.pace() {
+            Pace::Spread => &self.running,
+            Pace::Serial => &self.serial,
+            Pace::AtOnce => &self.at_once,
+        };
         let planner = DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(BarrierPlanner)]);
         let physical = interruptible(planner.create_physical_plan(plan.plan(), state).await?, cancelled)?;
         if let Some(progress) = progress {
@@ -190,8 +203,11 @@ mod tests {
     #[test]
     fn a_lookup_is_planned_by_the_rules_that_it_needs() {
         let context = Context::new(&Settings::default(), None).unwrap();
-        let names: Vec<_> = context.serial.physical_optimizers().iter().map(|rule| rule.name()).collect();
+        let names = |state: &SessionState| -> Vec<_> {
+            state.physical_optimizers().iter().map(|rule| rule.name().to_owned()).collect()
+        };
         let [requirements, ensured, cooperative, sane] = NEEDED;
-        assert_eq!(names, [requirements, ensured, requirements, cooperative, sane]);
+        assert_eq!(names(&context.serial), [requirements, ensured, requirements, cooperative, sane]);
+        assert_eq!(names(&context.at_once), CHECK);
     }
 }

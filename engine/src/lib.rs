@@ -81,7 +81,7 @@ pub use labels::{LabelEntry, ResultLabels};
 pub use lock::LockGuard;
 pub use memory::{MemoryShare, held_bytes};
 pub use objects::{ObjectFilter, VisibleSchema, VisibleTable};
-pub use prepared::Prepared;
+pub use prepared::{AtOnce, Prepared};
 pub use progress::Progress;
 pub use query::PlanningTimes;
 pub use session::{Engine, Outcome, Session, SessionOptions};

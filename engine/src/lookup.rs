@@ -4,18 +4,29 @@
 //! functions, and what is computed of constants alone is computed while planning. A lookup has none of that, so that its
 //! plan for one value is its plan for any other of the same type.
 
-use std::time::Duration;
+use std::{collections::HashSet, sync::OnceLock, time::Duration};
 
+use arrow::array::{Array, RecordBatch};
 use datafusion::{
-    common::ScalarValue,
+    common::{
+        ScalarValue,
+        tree_node::{TreeNode, TreeNodeRecursion},
+    },
     logical_expr::{
         Between, BinaryExpr, Cast, Expr, LogicalPlan,
         expr::{Alias, InList},
     },
 };
+use sluice_catalog::rows_at_hand;
 use sluice_planner::{AuthorizedPlan, bind::Parameters};
 
-use crate::{Session, audit::Audited, barrier::compares, ready::ReadyPlan};
+use crate::{
+    Session,
+    audit::Audited,
+    barrier::compares,
+    exact::expanded_bytes,
+    ready::{ReadyPlan, provider_of},
+};
 
 /// How much memory the plans of a lookup may take to be kept, in bytes.
 pub(crate) const MOST_BYTES: usize = 64 << 10;
@@ -26,6 +37,24 @@ const BYTES_PER_EXPRESSION: usize = 256;
 /// About what a column takes in each operator, in bytes.
 const BYTES_PER_COLUMN: usize = 96;
 
+/// How many operators a lookup has at most that is over at once.
+const MOST_OPERATORS: usize = 8;
+
+/// How many parts its conditions have at most together.
+const MOST_PARTS: usize = 32;
+
+/// How large its values are at most together, in bytes, and so are its constants.
+pub(crate) const MOST_VALUES: usize = 4 << 10;
+
+/// How many rows it chooses among at most.
+const MOST_ROWS: usize = 8192;
+
+/// How large these are at most, in bytes, with each value written out.
+const MOST_ROW_BYTES: usize = 256 << 10;
+
+/// What a value takes at least in most of what is done with it, in bytes, be it null.
+const BYTES_PER_VALUE: usize = 16;
+
 /// A query that was planned without its values.
 #[derive(Debug)]
 pub(crate) struct Lookup {
@@ -33,6 +62,10 @@ pub(crate) struct Lookup {
     ready: ReadyPlan,
     audited: Audited,
     bytes: usize,
+    /// Whether the plan is one that may be over at once, if little is in the table.
+    is_short: bool,
+    /// Whether little is in the table, once that is in memory.
+    has_little: OnceLock<bool>,
 }
 
 impl Lookup {
@@ -48,7 +81,15 @@ impl Lookup {
         let ready = session.context().ready(&authorized).and_then(ReadyPlan::serial_if_small).ok()?;
         let bytes = bytes.saturating_add(bytes_of_lookup(ready.plan())?);
         let audited = Audited::plan(text, &authorized, Duration::ZERO);
-        (bytes <= MOST_BYTES).then_some(Self { authorized, ready, audited, bytes })
+        let is_short = is_short(ready.plan());
+        (bytes <= MOST_BYTES).then_some(Self {
+            authorized,
+            ready,
+            audited,
+            bytes,
+            is_short,
+            has_little: OnceLock::new(),
+        })
     }
 
     /// About how much memory it takes, in bytes.
@@ -68,6 +109,21 @@ impl Lookup {
             return None;
         }
         self.ready.with_values(|id| parameters.value(id)).ok()
+    }
+
+    /// Whether it takes no longer than to hand it to another thread: few rows, all of them in memory, are held against a few
+    /// values, and those that are chosen are answered as they are.
+    pub(crate) fn is_over_at_once(&self) -> bool {
+        self.is_short
+            && self.has_little.get().copied().unwrap_or_else(|| {
+                let little = has_little(self.ready.plan());
+                little.is_some_and(|little| *self.has_little.get_or_init(|| little))
+            })
+    }
+
+    /// As [`Self::with`], to be run at once; `None` also where it is not over at once.
+    pub(crate) fn at_once_with(&self, parameters: &Parameters) -> Option<ReadyPlan> {
+        if self.is_over_at_once() { self.with(parameters).map(ReadyPlan::at_once) } else { None }
     }
 
     /// What is written down when it runs: nothing was analyzed again.
@@ -162,6 +218,57 @@ fn bytes_of_condition(condition: &Expr) -> Option<usize> {
 
 /// Whether `value` is a constant or a column, by whatever name.
 fn is_plain(value: &Expr) -> bool {
-    let value = value.clone().unalias_nested().data;
+    let value = unaliased(value);
     value.as_literal().is_some() || value.try_as_col().is_some()
+}
+
+fn unaliased(value: &Expr) -> &Expr {
+    if let Expr::Alias(Alias { expr, .. }) = value { unaliased(expr) } else { value }
+}
+
+/// Whether `plan`, which is that of a lookup, has a few operators that compare a few times, answer no column twice and make no
+/// values of their own: a constant is repeated for each row, and sorting takes long.
+fn is_short(plan: &LogicalPlan) -> bool {
+    let (mut operators, mut parts, mut constants) = (0, 0, 0);
+    let is_long = plan.exists(|node| {
+        operators += 1;
+        if let LogicalPlan::Filter(_) | LogicalPlan::TableScan(_) = node {
+            for condition in node.expressions() {
+                condition.apply(|part| {
+                    parts += 1;
+                    constants += part.as_literal().map_or(0, ScalarValue::size);
+                    Ok(TreeNodeRecursion::Continue)
+                })?;
+            }
+        } else if let LogicalPlan::Projection(projection) = node {
+            let columns = projection.expr.iter().filter_map(|value| unaliased(value).try_as_col());
+            if columns.collect::<HashSet<_>>().len() < projection.expr.len() {
+                return Ok(true);
+            }
+        } else if !matches!(node, LogicalPlan::Limit(_) | LogicalPlan::SubqueryAlias(_)) {
+            return Ok(true);
+        }
+        Ok(operators > MOST_OPERATORS || parts > MOST_PARTS || constants > MOST_VALUES)
+    });
+    matches!(is_long, Ok(false))
+}
+
+/// Whether little is in the table of `plan`; `None` while it is not in memory.
+fn has_little(plan: &LogicalPlan) -> Option<bool> {
+    if let LogicalPlan::TableScan(scan) = plan {
+        return Some(match rows_at_hand(provider_of(scan)?.as_ref())? {
+            [] => true,
+            [rows] => is_little(rows),
+            _ => false,
+        });
+    }
+    plan.inputs().into_iter().try_fold(true, |little, input| Some(little && has_little(input)?))
+}
+
+/// Whether `rows` are few and small. One value of a list or the like may be many.
+fn is_little(rows: &RecordBatch) -> bool {
+    let values = rows.num_rows() * rows.num_columns();
+    rows.num_rows() <= MOST_ROWS
+        && expanded_bytes(rows).saturating_add(values * BYTES_PER_VALUE) <= MOST_ROW_BYTES
+        && rows.columns().iter().all(|column| !column.data_type().is_nested())
 }

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use datafusion::common::ScalarValue;
 use parking_lot::Mutex;
 use sluice_planner::{
     bind::{ParameterType, Parameters},
     parse::{Parsed, Statement},
 };
 
-use crate::{Described, EngineError, Session, load::Loaded, lookup, lookup::Lookup, query};
+use crate::{Described, EngineError, Outcome, Session, load::Loaded, lookup, lookup::Lookup, query, ready::ReadyPlan};
 
 /// A statement, with what was planned for it last.
 pub struct Prepared {
@@ -50,7 +51,7 @@ pub(crate) struct Planned {
     types: Vec<ParameterType>,
     described: Arc<Described>,
     /// `None` where its values may change the plan.
-    pub(crate) lookup: Option<Lookup>,
+    pub(crate) lookup: Option<Arc<Lookup>>,
 }
 
 impl Kept {
@@ -65,17 +66,60 @@ impl Kept {
         is_same.then_some(planned)
     }
 
+    /// Whether what was planned is a lookup that is over at once, be it right still or not.
+    fn is_over_at_once(&self) -> bool {
+        let planned = self.0.lock().clone();
+        planned.is_some_and(|planned| planned.lookup.as_ref().is_some_and(|lookup| lookup.is_over_at_once()))
+    }
+
     fn put(&self, planned: Planned) {
         *self.0.lock() = Some(Arc::new(planned));
     }
 
     fn bytes(&self) -> usize {
         let kept = self.0.lock();
-        kept.as_ref().and_then(|planned| planned.lookup.as_ref()).map_or(0, Lookup::bytes)
+        kept.as_ref().and_then(|planned| planned.lookup.as_ref()).map_or(0, |lookup| lookup.bytes())
+    }
+}
+
+/// A lookup that has been found to be allowed and is over at once.
+pub struct AtOnce<'s> {
+    session: &'s Session,
+    lookup: Arc<Lookup>,
+    ready: ReadyPlan,
+}
+
+impl AtOnce<'_> {
+    /// Runs it. What allows it may change, so that it is not to be put off.
+    ///
+    /// # Errors
+    /// [`EngineError`] as [`Session::run`].
+    pub async fn run(self) -> Result<Outcome, EngineError> {
+        query::run_at_once(self.session, &self.lookup, &self.ready).await
     }
 }
 
 impl Session {
+    /// The execution of `prepared` with the values of `rows`, if it is a lookup that was planned before, nothing has changed
+    /// since, and it takes less than another thread would to take it up. Nothing runs yet.
+    pub async fn at_once(&self, prepared: &Prepared, rows: &[Vec<ScalarValue>]) -> Option<AtOnce<'_>> {
+        let names = &prepared.parsed.parameters;
+        let row = match rows {
+            [] if names.is_empty() => None,
+            [row] if row.len() == names.len() => Some(row),
+            _ => return None,
+        };
+        // Before anything is loaded or copied: most statements are none.
+        let values: usize = row.into_iter().flatten().map(ScalarValue::size).sum();
+        if values > lookup::MOST_VALUES || !prepared.kept.is_over_at_once() {
+            return None;
+        }
+        let parameters = row.map(|row| Parameters::bound(names, vec![row.clone()])).unwrap_or_default();
+        let lookup = prepared.kept.get(self, &parameters).await?.lookup.clone()?;
+        let ready = lookup.at_once_with(&parameters)?;
+        Some(AtOnce { session: self, lookup, ready })
+    }
+
     /// What a statement would answer with the values of `parameters`, or `None` while there are none. A query is not planned
     /// again with other values while nothing else has changed, and what is answered is then the same in memory.
     ///
@@ -122,6 +166,7 @@ impl Session {
         let (described, lookup) = self.plan_once(&loaded, text, source, parameters).await?;
         let described = Arc::new(described);
         let (zone, types) = (self.time_zone().map(ToOwned::to_owned), parameters.declared().to_vec());
+        let lookup = lookup.map(Arc::new);
         kept.put(Planned { loaded, zone, types, described: Arc::clone(&described), lookup });
         Ok(described)
     }

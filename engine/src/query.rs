@@ -16,7 +16,7 @@ use datafusion::{
     error::DataFusionError, execution::SendableRecordBatchStream, logical_expr::LogicalPlan,
     physical_plan::stream::RecordBatchStreamAdapter,
 };
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, TryStreamExt, stream, stream::BoxStream};
 use sluice_model::{ErrorClass, TableName};
 use sluice_planner::{
     AuthorizedPlan, Destination, authorize,
@@ -35,7 +35,9 @@ use crate::{
     audit::Audited,
     exact::exact_pieces,
     load::Loaded,
+    lookup::Lookup,
     prepared::Kept,
+    ready::ReadyPlan,
     redact::redact,
 };
 
@@ -89,53 +91,84 @@ pub(crate) async fn run(
         && let Some(ready) = lookup.with(parameters)
     {
         let record = session.record(lookup.audited()).await?;
-        let tables = tables(lookup.authorized());
-        let started = session.execute_ready(lookup.authorized(), &ready).await;
-        let (schema, rows) = started.map_err(|error| translate(error, &tables))?;
-        return Ok(answered(session, record, tables, &schema, rows));
+        return Ok(start(session, lookup, &ready).await?.recorded(session, record));
     }
     let loaded = load(session, source).await?;
     let (plan, times) = plan(session, &loaded, source, parameters)?;
     let record = session.record(Audited::plan(text, &plan, times.analysis())).await?;
     let tables = tables(&plan);
     let (schema, rows) = session.execute(&plan).await.map_err(|error| translate(error, &tables))?;
-    Ok(answered(session, record, tables, &schema, rows))
+    Ok(Answer::of(tables, &schema, rows).recorded(session, record))
 }
 
-/// The answer of a query that has been started, and was written down as `record`. Failures may name `tables`.
-fn answered(
-    session: &Session,
-    record: i64,
-    tables: Vec<TableName>,
-    schema: &Schema,
-    rows: SendableRecordBatchStream,
-) -> Outcome {
-    // Files may bring metadata of their own, which names tags and origins that are not everybody's to know.
-    let fields = schema.fields().iter().map(|field| field.as_ref().clone().with_metadata(HashMap::new()));
-    let schema: SchemaRef = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-    let plain = Arc::clone(&schema);
-    let counted = Arc::new(AtomicU64::new(0));
-    let counting = Arc::clone(&counted);
-    let rows = rows.map(move |batch| -> Result<_, DataFusionError> {
-        let batch = batch.map_err(|error| DataFusionError::External(Box::new(translate(error, &tables))))?;
-        counting.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
-        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        let batch = RecordBatch::try_new_with_options(Arc::clone(&plain), batch.columns().to_vec(), &options)
-            .map_err(|error| DataFusionError::External(Box::new(EngineError::Bug(error.to_string()))))?;
-        let pieces = exact_pieces(batch);
-        Ok(stream::iter(pieces.map(|rows| rows.map_err(|e| DataFusionError::External(Box::new(unanswerable(e)))))))
-    });
-    let rows = rows.try_flatten();
-    // Once the last row is out, the record learns how many there were.
-    let catalog = session.engine().catalog().clone();
-    let finish = stream::once(async move {
-        let rows = counted.load(Ordering::Relaxed);
-        let finished = catalog.finish_audit(record, rows).await;
-        finished.err().map(|error| Err(DataFusionError::External(Box::new(EngineError::from(error)))))
-    });
-    let rows = rows.chain(finish.filter_map(|error| async { error }));
+/// Runs `lookup`, which is over at once, and writes it down when it is, with the number of its rows: none of them has been given
+/// to anybody then.
+pub(crate) async fn run_at_once(session: &Session, lookup: &Lookup, ready: &ReadyPlan) -> Result<Outcome, EngineError> {
+    let found = async { start(session, lookup, ready).await?.whole().await }.await;
+    let count = |batches: &[RecordBatch]| batches.iter().map(|batch| batch.num_rows() as u64).sum();
+    let rows = found.as_ref().ok().map(|(_, batches)| count(batches));
+    session.record(lookup.audited().with_rows(rows)).await?;
+    let (schema, batches) = found?;
+    let rows = stream::iter(batches.into_iter().map(Ok));
     let rows = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&schema), rows));
-    Outcome::Rows { schema, rows }
+    Ok(Outcome::Rows { schema, rows })
+}
+
+/// Starts `lookup` as it is `ready` to.
+async fn start(session: &Session, lookup: &Lookup, ready: &ReadyPlan) -> Result<Answer, EngineError> {
+    let tables = tables(lookup.authorized());
+    let started = session.execute_ready(lookup.authorized(), ready).await;
+    let (schema, rows) = started.map_err(|error| translate(error, &tables))?;
+    Ok(Answer::of(tables, &schema, rows))
+}
+
+/// The answer of a query that has been started, as it leaves.
+struct Answer {
+    schema: SchemaRef,
+    rows: BoxStream<'static, Result<RecordBatch, DataFusionError>>,
+    counted: Arc<AtomicU64>,
+}
+
+impl Answer {
+    /// `rows` with nothing but their values. Failures may name `tables`.
+    fn of(tables: Vec<TableName>, schema: &Schema, rows: SendableRecordBatchStream) -> Self {
+        // Files may bring metadata of their own, which names tags and origins that are not everybody's to know.
+        let fields = schema.fields().iter().map(|field| field.as_ref().clone().with_metadata(HashMap::new()));
+        let schema: SchemaRef = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        let plain = Arc::clone(&schema);
+        let counted = Arc::new(AtomicU64::new(0));
+        let counting = Arc::clone(&counted);
+        let rows = rows.map(move |batch| -> Result<_, DataFusionError> {
+            let batch = batch.map_err(|error| DataFusionError::External(Box::new(translate(error, &tables))))?;
+            counting.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
+            let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+            let batch = RecordBatch::try_new_with_options(Arc::clone(&plain), batch.columns().to_vec(), &options)
+                .map_err(|error| DataFusionError::External(Box::new(EngineError::Bug(error.to_string()))))?;
+            let pieces = exact_pieces(batch);
+            Ok(stream::iter(pieces.map(|rows| rows.map_err(|e| DataFusionError::External(Box::new(unanswerable(e)))))))
+        });
+        Self { schema, rows: rows.try_flatten().boxed(), counted }
+    }
+
+    /// All of it.
+    async fn whole(self) -> Result<(SchemaRef, Vec<RecordBatch>), EngineError> {
+        let batches = self.rows.try_collect().await.map_err(EngineError::from_stream)?;
+        Ok((self.schema, batches))
+    }
+
+    /// As it comes. Once the last row is out, `record` learns how many there were.
+    fn recorded(self, session: &Session, record: i64) -> Outcome {
+        let Self { schema, rows, counted } = self;
+        let catalog = session.engine().catalog().clone();
+        let finish = stream::once(async move {
+            let rows = counted.load(Ordering::Relaxed);
+            let finished = catalog.finish_audit(record, rows).await;
+            finished.err().map(|error| Err(DataFusionError::External(Box::new(EngineError::from(error)))))
+        });
+        let rows = rows.chain(finish.filter_map(|error| async { error }));
+        let rows = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&schema), rows));
+        Outcome::Rows { schema, rows }
+    }
 }
 
 /// What a query would answer, and the parameters that it takes. Nothing is run.

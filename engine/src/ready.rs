@@ -11,7 +11,7 @@ use datafusion::{
     datasource::{DefaultTableSource, provider_as_source},
     error::DataFusionError,
     execution::SessionState,
-    logical_expr::{Cast, Expr, LogicalPlan},
+    logical_expr::{Cast, Expr, LogicalPlan, TableScan},
 };
 use sluice_catalog::{Contents, is_small};
 use sluice_planner::{
@@ -27,7 +27,18 @@ use crate::{EngineError, barrier::with_safe_conditions_across, nested::with_exac
 #[derive(Debug)]
 pub(crate) struct ReadyPlan {
     plan: LogicalPlan,
-    is_serial: bool,
+    pace: Pace,
+}
+
+/// How a plan runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// Spread over the cores.
+    Spread,
+    /// On one core, since all that it reads is kept in memory. It is planned by fewer rules, which other plans would need.
+    Serial,
+    /// As [`Self::Serial`], and over before another thread could have taken it up. It is planned by hardly any rules.
+    AtOnce,
 }
 
 impl ReadyPlan {
@@ -36,27 +47,29 @@ impl ReadyPlan {
         let (plan, tables) = opened(plan.plan())?;
         let plan = with_exact_values(optimized(state, &plan)?)?;
         verify(&plan, &tables)?;
-        Ok(Self { plan, is_serial: false })
+        Ok(Self { plan, pace: Pace::Spread })
     }
 
     pub(crate) fn plan(&self) -> &LogicalPlan {
         &self.plan
     }
 
-    /// Whether it is not worth spreading over several cores.
-    pub(crate) fn is_serial(&self) -> bool {
-        self.is_serial
+    pub(crate) fn pace(&self) -> Pace {
+        self.pace
     }
 
-    /// The same, which is a lookup, not spread over several cores if all that it reads is kept in memory. It is then planned
-    /// by fewer rules, which other plans would need.
+    /// The same, which is a lookup, not spread over several cores if all that it reads is kept in memory.
     pub(crate) fn serial_if_small(self) -> Result<Self, DataFusionError> {
         let is_large = self.plan.exists(|node| {
             let LogicalPlan::TableScan(scan) = node else { return Ok(false) };
-            let source = scan.source.downcast_ref::<DefaultTableSource>();
-            Ok(!source.is_some_and(|source| is_small(source.table_provider.as_ref())))
+            Ok(!provider_of(scan).is_some_and(|table| is_small(table.as_ref())))
         })?;
-        Ok(Self { is_serial: !is_large, ..self })
+        Ok(Self { pace: if is_large { self.pace } else { Pace::Serial }, ..self })
+    }
+
+    /// The same, run at once.
+    pub(crate) fn at_once(self) -> Self {
+        Self { pace: Pace::AtOnce, ..self }
     }
 
     /// The plan with values in place of the parameters that `value` has one for.
@@ -79,8 +92,13 @@ impl ReadyPlan {
             Ok(Transformed::no(part))
         };
         let plan = self.plan.clone().transform_down(|node| node.map_expressions(|expr| expr.transform_up(filled)));
-        Ok(Self { plan: plan.data()?, is_serial: self.is_serial })
+        Ok(Self { plan: plan.data()?, pace: self.pace })
     }
+}
+
+/// What `scan` reads, once it has been opened.
+pub(crate) fn provider_of(scan: &TableScan) -> Option<&Arc<dyn TableProvider>> {
+    scan.source.downcast_ref::<DefaultTableSource>().map(|source| &source.table_provider)
 }
 
 /// The plan over the tables' own files, and those files.
@@ -130,8 +148,7 @@ fn verify(plan: &LogicalPlan, tables: &[Arc<dyn TableProvider>]) -> Result<(), D
     plan.apply_with_subqueries(|node| {
         match node {
             LogicalPlan::TableScan(scan) => {
-                let provider = scan.source.downcast_ref::<DefaultTableSource>().map(|source| &source.table_provider);
-                let known = provider.is_some_and(|provider| {
+                let known = provider_of(scan).is_some_and(|provider| {
                     provider.downcast_ref::<CteWorkTable>().is_some()
                         || tables.iter().any(|table| Arc::ptr_eq(table, provider))
                 });

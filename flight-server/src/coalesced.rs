@@ -1,8 +1,9 @@
 //! A socket that many frames are written to at once.
 //!
 //! HTTP/2 sends rows in frames of 16 KiB and flushes each, which is a system call for each and wakes the other end as
-//! often: on one machine that costs more than the rows do. So after a large frame a flush waits for the next frame, for
-//! as long as the task that writes has more to write in the same turn; whatever is small goes out at once.
+//! often: on one machine that costs more than the rows do. A small answer takes two, one for its rows and one for the trailers
+//! behind them. So after a frame that is flushed by itself the flush waits for the next frame, for as long as the task that
+//! writes has more to write in the same turn; what is smaller goes out at once, with all that waits.
 //!
 //! What waits is copied, since it is only borrowed. A slice of a buffer that was [`Lent`] for the connection is not: that
 //! it lies in the buffer shows in its address, and then the buffer is kept instead.
@@ -24,8 +25,11 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 const MOST: usize = 4 << 20;
 /// How many of them may be copies.
 const MOST_COPIED: usize = 256 << 10;
-/// A flush after so many bytes or more waits for others.
+/// From how many bytes on a slice is looked for among the lent buffers.
 const LARGE: usize = 8 << 10;
+/// A flush after so many bytes or more waits for others. The h2 library flushes each frame of so many bytes before it takes the
+/// next one, which may be nothing but trailers.
+const FOLLOWED: usize = 256;
 /// How many slices are written at once: frames of `MOST` bytes and their heads.
 const SLICES: usize = 512;
 
@@ -239,7 +243,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Coalesced<S> {
         bytes: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let length: usize = bytes.iter().map(|slice| slice.len()).sum();
-        if self.waiting.length == 0 && length < LARGE {
+        if self.waiting.length == 0 && length < FOLLOWED {
             // Whoever goes away after it, as TLS does after an alert, does not flush.
             return Pin::new(&mut self.socket).poll_write_vectored(ctx, bytes);
         }
@@ -266,7 +270,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Coalesced<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, ctx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let fresh = std::mem::take(&mut self.fresh);
-        if fresh >= LARGE && !self.waiting.is_full() {
+        if fresh >= FOLLOWED && !self.waiting.is_full() {
             // Should nothing follow, the turn that is asked for here begins with a read, which writes what waits.
             ctx.waker().wake_by_ref();
             return Poll::Ready(Ok(()));
@@ -283,7 +287,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Coalesced<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Coalesced<S> {
     fn poll_read(mut self: Pin<&mut Self>, ctx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        // Whether there is room to write does not matter to whoever reads, and an error shows itself to the writer.
+        // Whether there is room to write does not matter to whoever reads.
         if self.fresh == 0 && self.waiting.length > 0 {
             let _ = self.poll_empty(ctx)?;
         }
@@ -352,6 +356,23 @@ mod tests {
         assert_eq!((read.unwrap(), answer), (1, *b"!"));
         let (frames, writes) = (sent.len() / (16 << 10), writes.load(Ordering::Relaxed));
         assert!(writes < frames / 3, "{writes} writes for {frames} frames");
+    }
+
+    #[tokio::test]
+    async fn an_answer_and_its_trailers_are_written_together() {
+        let (near, mut far) = tokio::io::duplex(64 << 10);
+        let writes = Arc::new(AtomicUsize::new(0));
+        let mut near = Coalesced::new(Counted(near, Arc::clone(&writes)));
+        for _ in 0..3 {
+            near.write_all(&[1; FOLLOWED]).await.unwrap();
+            near.flush().await.unwrap();
+            near.write_all(&[2; 10]).await.unwrap();
+            near.flush().await.unwrap();
+            let mut got = [0; FOLLOWED + 10];
+            far.read_exact(&mut got).await.unwrap();
+            assert_eq!(got[FOLLOWED - 1..=FOLLOWED], [1, 2]);
+        }
+        assert_eq!(writes.load(Ordering::Relaxed), 3);
     }
 
     #[tokio::test]

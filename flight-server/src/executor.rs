@@ -1,7 +1,9 @@
-//! Where statements run: threads of their own, so that one that computes for long keeps no other call waiting.
+//! Where statements run: threads of their own, so that one that computes for long keeps no other call waiting. What is over at
+//! once runs within its call.
 
 use std::{
     mem::ManuallyDrop,
+    panic::AssertUnwindSafe,
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
@@ -10,7 +12,7 @@ use std::{
 use arrow::array::RecordBatch;
 use datafusion::{error::DataFusionError, execution::SendableRecordBatchStream};
 use futures::{
-    Stream, StreamExt,
+    FutureExt, Stream, StreamExt,
     future::{self, AbortHandle, Aborted},
 };
 use tokio::{
@@ -138,6 +140,11 @@ impl Drop for Executor {
             std::mem::forget(joiner.spawn(move || drop(ManuallyDrop::into_inner(threads))));
         }
     }
+}
+
+/// Does `work` where it is waited for, which is to be over at once.
+pub(crate) async fn run_here<T>(work: impl Future<Output = T>) -> Result<T, DataFusionError> {
+    AssertUnwindSafe(work).catch_unwind().await.map_err(|_| broke_off())
 }
 
 /// That work ended by a panic, in whichever of its parts.

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use hashlink::LruCache;
 use parking_lot::Mutex;
 use prost::bytes::Bytes;
 use uuid::Uuid;
@@ -75,7 +76,7 @@ pub(crate) struct Handles<T> {
 }
 
 struct Held<T> {
-    by_owner: HashMap<Owner, HashMap<Bytes, Entry<T>>>,
+    by_owner: HashMap<Owner, LruCache<Bytes, Entry<T>>>,
     swept: Instant,
 }
 
@@ -104,13 +105,12 @@ impl<T> Handles<T> {
         let entry = Entry { thing: Arc::new(thing), used: Instant::now(), weight, _counted: self.metrics.handle() };
         let mut held = self.held.lock();
         self.sweep(&mut held);
-        let own = held.by_owner.entry(owner).or_default();
-        if own.len() >= MOST_PER_SESSION
-            && let Some(oldest) = own.iter().min_by_key(|(_, entry)| entry.used).map(|(handle, _)| handle.clone())
-        {
-            own.remove(&oldest);
-        }
+        let own = held.by_owner.entry(owner).or_insert_with(LruCache::new_unbounded);
+        let oldest = if own.len() >= MOST_PER_SESSION { own.remove_lru() } else { None };
         own.insert(handle.clone(), entry);
+        // Large things take a while to be freed, and everybody waits for the lock.
+        drop(held);
+        drop(oldest);
         handle
     }
 
@@ -159,7 +159,7 @@ impl<T> Handles<T> {
                 forgotten.push(entry);
             }
         }
-        // Large things take a while to be freed, and everybody waits for the lock.
+        // As above.
         drop(held);
     }
 

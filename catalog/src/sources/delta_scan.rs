@@ -9,7 +9,7 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use datafusion::{
-    arrow::datatypes::SchemaRef,
+    arrow::{array::RecordBatch, datatypes::SchemaRef},
     catalog::{Session, TableProvider},
     common::{
         Statistics,
@@ -46,6 +46,12 @@ impl DeltaScan {
 /// Whether `table` is a small Delta table, whose rows are kept in memory as long as there is room.
 pub fn is_small(table: &dyn TableProvider) -> bool {
     table.downcast_ref::<DeltaScan>().is_some_and(|scan| scan.rows.is_some())
+}
+
+/// The rows of `table`, if it is a small Delta table and they are in memory now. They stay there as long as it does; few of them
+/// are one batch.
+pub fn rows_at_hand(table: &dyn TableProvider) -> Option<&[RecordBatch]> {
+    table.downcast_ref::<DeltaScan>()?.rows.as_ref()?.at_hand()
 }
 
 #[async_trait]

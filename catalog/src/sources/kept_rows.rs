@@ -9,7 +9,10 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::{
+    array::{RecordBatch, RecordBatchOptions},
+    compute::concat_batches,
+};
 use datafusion::{
     catalog::{MemTable, Session, TableProvider},
     error::Result,
@@ -22,6 +25,8 @@ use tokio::sync::OnceCell;
 const SMALL_FILES: u64 = 1 << 20;
 /// How large its rows are in memory at most, in bytes.
 const SMALL_ROWS: usize = 8 << 20;
+/// How many rows become one batch.
+const FEW_ROWS: usize = 8192;
 /// How large the rows of all such tables are together at most, in bytes.
 const ALL_ROWS: usize = 64 << 20;
 
@@ -35,6 +40,7 @@ pub(super) struct KeptRows(OnceCell<Option<Kept>>);
 #[derive(Debug)]
 struct Kept {
     table: MemTable,
+    batches: Vec<RecordBatch>,
     bytes: usize,
 }
 
@@ -48,6 +54,11 @@ impl KeptRows {
     /// A place for the rows of a table with so many bytes of files, if it is small.
     pub(super) fn of(file_bytes: u64) -> Option<Self> {
         (file_bytes <= SMALL_FILES).then(Self::default)
+    }
+
+    /// The rows, if they have been read and kept.
+    pub(super) fn at_hand(&self) -> Option<&[RecordBatch]> {
+        Some(&self.0.get()?.as_ref()?.batches)
     }
 
     /// The rows of `table`, read now unless they have been; `None` where they are not kept.
@@ -75,8 +86,16 @@ async fn read(session: &dyn Session, table: &dyn TableProvider) -> Result<Option
     if KEPT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_err() {
         return Ok(None);
     }
-    let table = MemTable::try_new(schema, vec![batches]).inspect_err(|_| {
+    // There is a batch for each file at least, and each takes an operator longer than its rows do, where they are few. More of
+    // them stay apart: whoever counts the memory of a slice counts all that it was cut of.
+    if batches.len() > 1
+        && batches.iter().map(RecordBatch::num_rows).sum::<usize>() <= FEW_ROWS
+        && let Ok(joined) = concat_batches(&schema, &batches)
+    {
+        batches = vec![joined];
+    }
+    let table = MemTable::try_new(schema, vec![batches.clone()]).inspect_err(|_| {
         KEPT.fetch_sub(bytes, Ordering::Relaxed);
     })?;
-    Ok(Some(Kept { table, bytes }))
+    Ok(Some(Kept { table, batches, bytes }))
 }

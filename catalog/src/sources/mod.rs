@@ -15,7 +15,7 @@ use sluice_model::TableName;
 use url::Url;
 
 pub(crate) use delta_log::DeltaLog;
-pub use delta_scan::is_small;
+pub use delta_scan::{is_small, rows_at_hand};
 
 use crate::{CatalogError, Format, StorageError, StoredTag, TableSource, TableVersion};
 

@@ -24,7 +24,7 @@ use crate::{
     executor::{Begun, Depth},
     metrics::StatementKind,
     status,
-    wire::{IpcMessage, ViewTypes, command::Metadata, encoded, wire_schema},
+    wire::{Columns, IpcMessage, ViewTypes, command::Metadata, encoded, wire_schema},
 };
 
 /// The kinds of tables, as clients call them.
@@ -88,7 +88,7 @@ pub(super) async fn fetch(core: &Core, caller: &Caller, ask: Metadata) -> Result
     };
     let schema = batch.schema();
     let rows = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&schema), stream::iter([Ok(batch)])));
-    Ok(core.send(turn, &CancellationToken::new(), schema, Begun::nothing(rows)))
+    Ok(core.send(turn, &CancellationToken::new(), &Columns::of(schema)?, Begun::nothing(rows)))
 }
 
 fn catalogs(ask: CommandGetCatalogs) -> Result<RecordBatch, Status> {

@@ -7,6 +7,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use datafusion::error::DataFusionError;
 use futures::{FutureExt, Stream, StreamExt, stream, stream::BoxStream};
 use sluice_engine::{EngineError, Outcome, Session};
 use tokio::time::Instant;
@@ -15,11 +16,11 @@ use tonic::Status;
 
 use super::{Caller, Core};
 use crate::{
-    executor::{Begun, Depth},
+    executor::{self, Begun, Depth},
     limits::{ByteBudget, Permit},
     metrics::{Stage, StatementKind, StatementOutcome},
     status,
-    wire::{IpcMessage, Messages, Sending},
+    wire::{Columns, IpcMessage, Messages, Sending},
 };
 
 /// A statement that may run. What it computes ends when this is dropped.
@@ -70,7 +71,6 @@ impl Core {
         cancel: &CancellationToken,
         work: impl Future<Output = Result<T, EngineError>> + Send + 'static,
     ) -> Result<T, Status> {
-        let started = Instant::now();
         let permit = Arc::clone(&turn.permit);
         // The future of a statement is large and changes hands several times before it runs: only its box does.
         let work = Box::pin(work);
@@ -79,6 +79,29 @@ impl Core {
             work.await
         };
         let work = self.executor.run(turn.depth, tracing::Instrument::in_current_span(work));
+        self.ended(turn, stage, cancel, work).await
+    }
+
+    /// As [`Self::run`], of `work` that is over at once, within the call itself.
+    pub(super) async fn run_here<T>(
+        &self,
+        turn: &Turn,
+        stage: Stage,
+        cancel: &CancellationToken,
+        work: impl Future<Output = Result<T, EngineError>>,
+    ) -> Result<T, Status> {
+        self.ended(turn, stage, cancel, executor::run_here(work)).await
+    }
+
+    /// What `work` comes to in its turn.
+    async fn ended<T>(
+        &self,
+        turn: &Turn,
+        stage: Stage,
+        cancel: &CancellationToken,
+        work: impl Future<Output = Result<Result<T, EngineError>, DataFusionError>>,
+    ) -> Result<T, Status> {
+        let started = Instant::now();
         let result = tokio::select! {
             done = tokio::time::timeout_at(turn.deadline, work) => match done {
                 Ok(Ok(result)) => result.map_err(|error| status::of(&error)),
@@ -109,7 +132,7 @@ impl Core {
         &self,
         turn: Turn,
         cancel: &CancellationToken,
-        schema: arrow::datatypes::SchemaRef,
+        columns: &Columns,
         rows: Begun,
     ) -> BoxStream<'static, Result<IpcMessage, Status>> {
         let sending = Sending {
@@ -118,7 +141,7 @@ impl Core {
             most_message_bytes: self.limits.max_message_bytes(),
         };
         let rows = self.executor.stream(turn.depth, rows, Arc::clone(&turn.permit));
-        let messages = match Messages::new(rows, schema, sending) {
+        let messages = match Messages::new(rows, columns, sending) {
             Ok(messages) => messages.take_until(Box::pin(cancel.clone().cancelled_owned())).boxed(),
             Err(status) => stream::iter([Err(status)]).boxed(),
         };

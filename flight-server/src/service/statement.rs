@@ -187,29 +187,37 @@ pub(super) async fn rows(core: &Core, caller: &Caller, announced: &Announced) ->
     if announced.cancel.is_cancelled() {
         return Err(status::cancelled());
     }
-    let schema = Arc::clone(&announced.columns.schema);
+    let columns = &announced.columns;
     let turn = core.turn(caller, metrics::StatementKind::Query, announced.work.depth()).await?;
     let mut session = turn.session(caller)?;
-    let (schema, batches) = match &announced.work {
+    let (columns, batches) = match &announced.work {
         Work::Sql(prepared, rows) => {
+            if let Some(execution) = core.look(&turn, Stage::Analyze, session.at_once(prepared, rows)).await {
+                let work = async { begun(execution.run().await?).await };
+                let begun = core.run_here(&turn, Stage::Execute, &announced.cancel, work).await?;
+                return Ok(core.send(turn, &announced.cancel, columns, begun));
+            }
             let home = core.engine.home().dir().to_path_buf();
             let (prepared, rows) = (Arc::clone(prepared), rows.as_ref().clone());
             let work = async move { begun(session.run_rows(&prepared, rows, &home).await?).await };
             let begun = core.run(&turn, Stage::Execute, &announced.cancel, work).await?;
-            return Ok(core.send(turn, &announced.cancel, schema, begun));
+            return Ok(core.send(turn, &announced.cancel, columns, begun));
         }
         Work::Substrait(query) => {
             let query = Arc::clone(query);
             let work = async move { begun(session.run_substrait(&query).await?).await };
             let begun = core.run(&turn, Stage::Execute, &announced.cancel, work).await?;
-            return Ok(core.send(turn, &announced.cancel, schema, begun));
+            return Ok(core.send(turn, &announced.cancel, columns, begun));
         }
-        Work::Done(batches) => (schema, batches.clone()),
-        Work::Operation(operation) => operation.answer()?,
+        Work::Done(batches) => (columns.clone(), batches.clone()),
+        Work::Operation(operation) => {
+            let (schema, batches) = operation.answer()?;
+            (Columns::of(schema)?, batches)
+        }
     };
     let rows = stream::iter(batches.into_iter().map(Ok));
-    let rows = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&schema), rows));
-    Ok(core.send(turn, &announced.cancel, schema, Begun::nothing(rows)))
+    let rows = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&columns.schema), rows));
+    Ok(core.send(turn, &announced.cancel, &columns, Begun::nothing(rows)))
 }
 
 /// The rows of a query that has been started, and the first of them.

@@ -5,11 +5,18 @@
 
 use std::collections::VecDeque;
 
-use arrow::{array::RecordBatch, buffer::Buffer, datatypes::SchemaRef, error::ArrowError, ipc::writer::StreamEncoder};
+use arrow::{
+    array::RecordBatch,
+    buffer::Buffer,
+    datatypes::{Field, Schema},
+    error::ArrowError,
+    ipc::writer::StreamEncoder,
+};
 use arrow_flight::FlightData;
 use bytes::{BufMut, Bytes, BytesMut};
 use prost::Message;
 
+use super::schema::Columns;
 use crate::coalesced::Lent;
 
 /// An IPC message.
@@ -20,11 +27,15 @@ pub(crate) struct IpcMessage {
 }
 
 impl IpcMessage {
-    /// The first message of `parts`, which begin with one as it is in a stream: a marker, the length of its header,
-    /// the header, the body. Everything that follows the header becomes the body.
-    fn of_stream(parts: Vec<Buffer>) -> Result<Self, ArrowError> {
+    /// The message before all rows, which says what columns they have.
+    fn of_columns(columns: &Columns) -> Self {
+        Self { header: columns.header.clone(), body: Vec::new() }
+    }
+
+    /// The header of the first message of `parts`, which begin with one as it is in a stream: a marker, the length of its
+    /// header, the header.
+    fn header_of(parts: &mut impl Iterator<Item = Buffer>) -> Result<Bytes, ArrowError> {
         let malformed = || ArrowError::IpcError("a message without a header".to_owned());
-        let mut parts = parts.into_iter();
         let prefix = parts.next().ok_or_else(malformed)?;
         let (_, length) = prefix.split_first_chunk::<4>().ok_or_else(malformed)?;
         let length = u32::from_le_bytes(length.try_into().map_err(|_| malformed())?) as usize;
@@ -32,7 +43,7 @@ impl IpcMessage {
         while header.len() < length {
             header.extend_from_slice(&parts.next().ok_or_else(malformed)?);
         }
-        Ok(Self { header: header.freeze(), body: parts.collect() })
+        Ok(header.freeze())
     }
 
     /// How many bytes it has.
@@ -48,19 +59,21 @@ impl IpcMessage {
 /// Makes messages of rows.
 pub(super) struct Encoder {
     stream: StreamEncoder,
+    /// Whether its own message before all rows is out, which is not the one that is sent.
+    has_begun: bool,
 }
 
 impl Encoder {
-    /// An encoder for rows of `schema`, and the message that they follow.
+    /// An encoder for rows in `columns`, and the message that they follow.
     ///
     /// # Errors
-    /// A schema that cannot be written.
-    pub(super) fn new(schema: &SchemaRef) -> Result<(Self, IpcMessage), ArrowError> {
-        let mut stream = StreamEncoder::try_new(schema)?;
-        // The schema comes before the first rows, and here there are none.
-        let mut first = IpcMessage::of_stream(stream.encode(&RecordBatch::new_empty(SchemaRef::clone(schema)))?)?;
-        first.body.clear();
-        Ok((Self { stream }, first))
+    /// Columns that cannot be written.
+    pub(super) fn new(columns: &Columns) -> Result<(Self, IpcMessage), ArrowError> {
+        // Its own message before all rows is made and never sent, so that it need not have the columns' metadata.
+        let fields = columns.schema.fields().iter();
+        let bare = fields.map(|field| Field::new(field.name(), field.data_type().clone(), field.is_nullable()));
+        let stream = StreamEncoder::try_new(&Schema::new(bare.collect::<Vec<_>>()))?;
+        Ok((Self { stream, has_begun: false }, IpcMessage::of_columns(columns)))
     }
 
     /// `rows` as one message.
@@ -68,7 +81,12 @@ impl Encoder {
     /// # Errors
     /// Rows that cannot be written.
     pub(super) fn encode(&mut self, rows: &RecordBatch) -> Result<IpcMessage, ArrowError> {
-        IpcMessage::of_stream(self.stream.encode(rows)?)
+        let mut parts = self.stream.encode(rows)?.into_iter();
+        if !std::mem::replace(&mut self.has_begun, true) {
+            IpcMessage::header_of(&mut parts)?;
+        }
+        // There are no dictionaries among the columns, so that the rows are all that follows.
+        Ok(IpcMessage { header: IpcMessage::header_of(&mut parts)?, body: parts.collect() })
     }
 }
 
@@ -172,7 +190,7 @@ mod tests {
     #[test]
     fn a_client_reads_the_rows_that_were_sent() {
         let sent = [rows(3), rows(100_000), rows(1)];
-        let (mut encoder, first) = Encoder::new(&sent[0].schema()).unwrap();
+        let (mut encoder, first) = Encoder::new(&Columns::of(sent[0].schema()).unwrap()).unwrap();
         let mut pieces = Pieces::through(Lent::default());
         let mut bytes = Vec::new();
         pieces.push(first);
@@ -192,7 +210,7 @@ mod tests {
     #[test]
     fn large_buffers_are_not_copied() {
         let sent = rows(100_000);
-        let (mut encoder, _) = Encoder::new(&sent.schema()).unwrap();
+        let (mut encoder, _) = Encoder::new(&Columns::of(sent.schema()).unwrap()).unwrap();
         let mut pieces = Pieces::through(Lent::default());
         pieces.push(encoder.encode(&sent).unwrap());
         let values = sent.column(0).to_data().buffers()[0].as_ptr();

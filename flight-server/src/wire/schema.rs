@@ -41,9 +41,14 @@ pub(crate) fn wire_schema(schema: &Schema, labels: &ResultLabels, views: ViewTyp
 #[derive(Debug, Clone)]
 pub(crate) struct Columns {
     pub(crate) schema: SchemaRef,
-    /// The bytes of an IPC message.
+    /// The bytes of an IPC message as it is in a stream.
     pub(crate) encoded: Bytes,
+    /// The message alone.
+    pub(super) header: Bytes,
 }
+
+/// What is before a message in a stream, in bytes: a marker, and how long it is.
+const PREFIX: usize = 8;
 
 impl Columns {
     /// Those of `schema`, whose types are those of the wire already.
@@ -51,7 +56,9 @@ impl Columns {
     /// # Errors
     /// As [`encoded`].
     pub(crate) fn of(schema: SchemaRef) -> Result<Self, Status> {
-        Ok(Self { encoded: encoded(&schema)?, schema })
+        let encoded = encoded(&schema)?;
+        let header = encoded.get(PREFIX..).map(|header| encoded.slice_ref(header)).ok_or_else(unwritable)?;
+        Ok(Self { schema, encoded, header })
     }
 }
 
@@ -70,7 +77,11 @@ pub(crate) fn parameter_schema(parameters: &[ParameterType]) -> Schema {
 /// A schema that cannot be written is a failure of the server.
 pub(crate) fn encoded(schema: &Schema) -> Result<Bytes, Status> {
     let message: Result<IpcMessage, _> = SchemaAsIpc::new(schema, &IpcWriteOptions::default()).try_into();
-    message.map(|IpcMessage(bytes)| bytes).map_err(|_| Status::internal("a schema cannot be written"))
+    message.map(|IpcMessage(bytes)| bytes).map_err(|_| unwritable())
+}
+
+fn unwritable() -> Status {
+    Status::internal("a schema cannot be written")
 }
 
 /// The type that stands for `data_type` on the wire.

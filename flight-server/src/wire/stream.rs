@@ -17,7 +17,10 @@ use futures::{Stream, StreamExt};
 use sluice_engine::{EngineError, exact};
 use tonic::Status;
 
-use super::message::{Encoder, IpcMessage};
+use super::{
+    message::{Encoder, IpcMessage},
+    schema::Columns,
+};
 use crate::{limits::ByteBudget, metrics::Metrics, status};
 
 /// How large a message of rows becomes, in bytes, before it is split: half of what the smallest client takes.
@@ -44,9 +47,10 @@ pub(crate) struct Messages<S> {
 }
 
 impl<S> Messages<S> {
-    /// `rows` in columns of `schema`, which were announced.
-    pub(crate) fn new(rows: S, schema: SchemaRef, sending: Sending) -> Result<Self, Status> {
-        let (encoder, first) = Encoder::new(&schema).map_err(|error| unsendable(&error))?;
+    /// `rows` in `columns`, which were announced.
+    pub(crate) fn new(rows: S, columns: &Columns, sending: Sending) -> Result<Self, Status> {
+        let (encoder, first) = Encoder::new(columns).map_err(|error| unsendable(&error))?;
+        let schema = Arc::clone(&columns.schema);
         Ok(Self { rows, schema, encoder, first: Some(first), waiting: Vec::new(), sending })
     }
 
