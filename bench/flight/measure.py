@@ -121,8 +121,8 @@ def main() -> None:
     parser.add_argument("--load", required=True, help="the release build of flight_load")
     parser.add_argument("--rows", type=int, default=20_000_000)
     parser.add_argument("--batch-rows", type=int, default=65_536)
-    parser.add_argument("--connections", type=int, default=3, help="from the client to each server")
-    parser.add_argument("--turns", type=int, default=5, help="how often each connection reads the rows")
+    parser.add_argument("--connections", type=int, default=9, help="from the client to each server")
+    parser.add_argument("--turns", type=int, default=2, help="how often each connection reads the rows")
     parser.add_argument("--seconds", type=int, default=10)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
