@@ -111,8 +111,8 @@ impl Lookup {
         self.ready.with_values(|id| parameters.value(id)).ok()
     }
 
-    /// Whether it takes no longer than to hand it to another thread: few rows, all of them in memory, are held against a few
-    /// values, and those that are chosen are answered as they are.
+    /// Whether it has so little to do that it may run within its call: few rows, all of them in memory, are held against a
+    /// few values, and those that are chosen are answered as they are.
     pub(crate) fn is_over_at_once(&self) -> bool {
         self.is_short
             && self.has_little.get().copied().unwrap_or_else(|| {
@@ -232,21 +232,43 @@ fn is_short(plan: &LogicalPlan) -> bool {
     let (mut operators, mut parts, mut constants) = (0, 0, 0);
     let is_long = plan.exists(|node| {
         operators += 1;
-        if let LogicalPlan::Filter(_) | LogicalPlan::TableScan(_) = node {
-            for condition in node.expressions() {
-                condition.apply(|part| {
-                    parts += 1;
-                    constants += part.as_literal().map_or(0, ScalarValue::size);
-                    Ok(TreeNodeRecursion::Continue)
-                })?;
+        match node {
+            LogicalPlan::Filter(_) | LogicalPlan::TableScan(_) => {
+                for condition in node.expressions() {
+                    condition.apply(|part| {
+                        parts += 1;
+                        constants += part.as_literal().map_or(0, ScalarValue::size);
+                        Ok(TreeNodeRecursion::Continue)
+                    })?;
+                }
             }
-        } else if let LogicalPlan::Projection(projection) = node {
-            let columns = projection.expr.iter().filter_map(|value| unaliased(value).try_as_col());
-            if columns.collect::<HashSet<_>>().len() < projection.expr.len() {
-                return Ok(true);
+            LogicalPlan::Projection(projection) => {
+                let columns = projection.expr.iter().filter_map(|value| unaliased(value).try_as_col());
+                if columns.collect::<HashSet<_>>().len() < projection.expr.len() {
+                    return Ok(true);
+                }
             }
-        } else if !matches!(node, LogicalPlan::Limit(_) | LogicalPlan::SubqueryAlias(_)) {
-            return Ok(true);
+            LogicalPlan::Limit(_) | LogicalPlan::SubqueryAlias(_) => {}
+            LogicalPlan::Sort(_)
+            | LogicalPlan::Aggregate(_)
+            | LogicalPlan::Window(_)
+            | LogicalPlan::Join(_)
+            | LogicalPlan::Union(_)
+            | LogicalPlan::Distinct(_)
+            | LogicalPlan::Subquery(_)
+            | LogicalPlan::Unnest(_)
+            | LogicalPlan::RecursiveQuery(_)
+            | LogicalPlan::Values(_)
+            | LogicalPlan::EmptyRelation(_)
+            | LogicalPlan::Repartition(_)
+            | LogicalPlan::Extension(_)
+            | LogicalPlan::Statement(_)
+            | LogicalPlan::Explain(_)
+            | LogicalPlan::Analyze(_)
+            | LogicalPlan::Dml(_)
+            | LogicalPlan::Ddl(_)
+            | LogicalPlan::Copy(_)
+            | LogicalPlan::DescribeTable(_) => return Ok(true),
         }
         Ok(operators > MOST_OPERATORS || parts > MOST_PARTS || constants > MOST_VALUES)
     });

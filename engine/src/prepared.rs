@@ -101,7 +101,7 @@ impl AtOnce<'_> {
 
 impl Session {
     /// The execution of `prepared` with the values of `rows`, if it is a lookup that was planned before, nothing has changed
-    /// since, and it takes less than another thread would to take it up. Nothing runs yet.
+    /// since, and it has so little to do that it need not be handed to another thread. Nothing runs yet.
     pub async fn at_once(&self, prepared: &Prepared, rows: &[Vec<ScalarValue>]) -> Option<AtOnce<'_>> {
         let names = &prepared.parsed.parameters;
         let row = match rows {

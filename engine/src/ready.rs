@@ -37,7 +37,7 @@ pub(crate) enum Pace {
     Spread,
     /// On one core, since all that it reads is kept in memory. It is planned by fewer rules, which other plans would need.
     Serial,
-    /// As [`Self::Serial`], and over before another thread could have taken it up. It is planned by hardly any rules.
+    /// As [`Self::Serial`], by hardly any rules: there is so little to do that it may run within its call.
     AtOnce,
 }
 

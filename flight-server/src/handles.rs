@@ -108,7 +108,7 @@ impl<T> Handles<T> {
         let own = held.by_owner.entry(owner).or_insert_with(LruCache::new_unbounded);
         let oldest = if own.len() >= MOST_PER_SESSION { own.remove_lru() } else { None };
         own.insert(handle.clone(), entry);
-        // Large things take a while to be freed, and everybody waits for the lock.
+        // Freed after the lock, as in `make_room`.
         drop(held);
         drop(oldest);
         handle
@@ -159,7 +159,7 @@ impl<T> Handles<T> {
                 forgotten.push(entry);
             }
         }
-        // As above.
+        // Large things take a while to be freed, and everybody waits for the lock.
         drop(held);
     }
 
