@@ -64,13 +64,18 @@ async fn execute(session: &Session, prepared: &Prepared, row: &[ScalarValue]) ->
         Some(execution) => execution.run().await,
         None => session.clone().run_rows(prepared, vec![row.to_vec()], Path::new(".")).await,
     };
-    let Outcome::Rows { schema, mut rows } = outcome? else {
-        panic!("no rows");
-    };
+    let outcome = outcome?;
+    let Outcome::Rows { schema, .. } = &outcome else { panic!("no rows") };
     let types = |schema: &arrow::datatypes::Schema| -> Vec<(String, DataType)> {
         schema.fields().iter().map(|field| (field.name().clone(), field.data_type().clone())).collect()
     };
-    assert_eq!(types(&described.schema), types(&schema), "what was announced of {}", prepared.parsed().text);
+    assert_eq!(types(&described.schema), types(schema), "what was announced of {}", prepared.parsed().text);
+    lines(outcome).await
+}
+
+/// The rows of `outcome`.
+async fn lines(outcome: Outcome) -> Result<Vec<String>, EngineError> {
+    let Outcome::Rows { mut rows, .. } = outcome else { panic!("no rows") };
     let mut lines = Vec::new();
     while let Some(batch) = rows.next().await {
         lines.extend(lines_of(&batch.map_err(EngineError::from_stream)?));
@@ -229,6 +234,9 @@ async fn a_value_finds_what_it_would_find_if_it_were_written_out() {
             let planned = was_planned(&home, ADMIN).await;
             assert_eq!(found, home.ok(ADMIN, &text).await, "run {run} of {query} with {row:?}");
             assert_eq!(planned, runs == Planned || has_null, "run {run} of {query} with {row:?}");
+            let outcome = session.clone().run_rows(&prepared, vec![row.clone()], Path::new(".")).await.unwrap();
+            assert_eq!(lines(outcome).await.unwrap(), found, "handed over, run {run} of {query} with {row:?}");
+            assert_eq!(was_planned(&home, ADMIN).await, planned, "handed over, run {run} of {query} with {row:?}");
         }
     }
 }
