@@ -11,7 +11,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     io::{self, IoSlice},
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{Arc, Weak},
     task::{Context, Poll, ready},
 };
@@ -19,7 +19,10 @@ use std::{
 use arrow::buffer::Buffer;
 use bytes::Bytes;
 use parking_lot::Mutex;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    task::yield_now,
+};
 
 /// How many bytes may wait.
 const MOST: usize = 4 << 20;
@@ -32,6 +35,8 @@ const LARGE: usize = 8 << 10;
 const FOLLOWED: usize = 256;
 /// How many slices are written at once: frames of `MOST` bytes and their heads.
 const SLICES: usize = 512;
+/// How many bytes of heads there is room for once a frame is kept. With each the h2 library gives the first bytes of its frame.
+const HEADS: usize = 32 << 10;
 
 /// The buffers whose parts go through a connection. Clones are the same.
 #[derive(Debug, Clone, Default)]
@@ -166,6 +171,11 @@ impl Waiting {
     }
 
     fn keep(&mut self, bytes: Bytes) {
+        if self.copied.capacity() < HEADS {
+            // More will come. At once, and not by doubling: this is let go of after each write.
+            self.copied.reserve_exact(HEADS - self.copied.len());
+            self.parts.reserve_exact(SLICES);
+        }
         self.length += bytes.len();
         self.parts.push_back(Part::Kept(bytes));
     }
@@ -271,8 +281,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Coalesced<S> {
     fn poll_flush(mut self: Pin<&mut Self>, ctx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let fresh = std::mem::take(&mut self.fresh);
         if fresh >= FOLLOWED && !self.waiting.is_full() {
-            // Should nothing follow, the turn that is asked for here begins with a read, which writes what waits.
-            ctx.waker().wake_by_ref();
+            // Should nothing follow, the turn that is asked for here begins with a read, which writes what waits. Waking
+            // the task itself would also wake an idle thread, to look for work that this one goes on with.
+            let _asked = pin!(yield_now()).poll(ctx);
             return Poll::Ready(Ok(()));
         }
         ready!(self.poll_empty(ctx))?;
@@ -296,9 +307,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Coalesced<S> {
 }
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, atomic::AtomicUsize, atomic::Ordering};
+    use std::{
+        future::poll_fn,
+        sync::{Arc, atomic::AtomicUsize, atomic::Ordering},
+        time::Duration,
+    };
 
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        time::timeout,
+    };
 
     use super::*;
 
@@ -373,6 +391,31 @@ mod tests {
             assert_eq!(got[FOLLOWED - 1..=FOLLOWED], [1, 2]);
         }
         assert_eq!(writes.load(Ordering::Relaxed), 3);
+    }
+
+    #[tokio::test]
+    async fn what_nothing_follows_goes_out_in_the_next_turn() {
+        let (near, mut far) = tokio::io::duplex(64 << 10);
+        let mut near = Coalesced::new(near);
+        let reader = tokio::spawn(async move {
+            let mut got = [0; FOLLOWED];
+            far.read_exact(&mut got).await.unwrap();
+            far.write_all(b"!").await.unwrap();
+        });
+        // As HTTP/2 does, which reads first in each turn, and waits for its other end when it has nothing more to write.
+        let mut unsaid = Some([1; FOLLOWED]);
+        let answer = poll_fn(|ctx| {
+            let mut byte = [0; 1];
+            let read = Pin::new(&mut near).poll_read(ctx, &mut ReadBuf::new(&mut byte))?;
+            if let Some(bytes) = unsaid.take() {
+                assert_eq!(Pin::new(&mut near).poll_write(ctx, &bytes)?, Poll::Ready(FOLLOWED));
+                assert_eq!(Pin::new(&mut near).poll_flush(ctx)?, Poll::Ready(()));
+            }
+            read.map(|()| io::Result::Ok(byte))
+        });
+        let answer = timeout(Duration::from_secs(10), answer).await.expect("it is written");
+        assert_eq!(answer.unwrap(), *b"!");
+        reader.await.unwrap();
     }
 
     #[tokio::test]
