@@ -305,6 +305,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Coalesced<S> {
         Pin::new(&mut self.socket).poll_read(ctx, buffer)
     }
 }
+
 #[cfg(test)]
 mod tests {
     use std::{
