@@ -1,15 +1,17 @@
 """Measures the Flight SQL server: throughput to an ADBC client, point queries, idle sessions.
 
-What is compared is measured in one run on one machine: the same ADBC client reads the same rows from Sluice and from a
+What is compared is measured in one run on one machine. The same ADBC client reads the same rows from Sluice and from a
 server made of pyarrow alone, in turns, with record batches of the same size: once rows of the same Parquet file, and
 once rows that both servers hold in memory. Over many connections to each, since a client decides in the first
 moments of each how much it lets a server send ahead, by what it happens to measure then. The figure is of all reads
 together: where the machine is slower for a while it is so for both servers, but the median of one may fall elsewhere.
+The same point queries are asked of Sluice and of a server in Rust that answers them and nothing else, in turns.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import subprocess
 import sys
@@ -119,35 +121,39 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sluice", required=True, help="the release binary")
     parser.add_argument("--load", required=True, help="the release build of flight_load")
+    parser.add_argument("--bare", required=True, help="the release build of bare_flight")
     parser.add_argument("--rows", type=int, default=20_000_000)
     parser.add_argument("--batch-rows", type=int, default=65_536)
     parser.add_argument("--connections", type=int, default=18, help="from the client to each server")
     parser.add_argument("--turns", type=int, default=2, help="how often each connection reads the rows")
     parser.add_argument("--seconds", type=int, default=10)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as running:
         folder = Path(name)
         parquet = folder / "rows.parquet"
         write_rows(parquet, options.rows)
+
+        def serve(*command: str) -> Server:
+            server = Server(*command)
+            running.callback(server.stop)
+            return server
+
         sluice = Sluice(options.sluice, folder, parquet, options.batch_rows)
+        running.callback(sluice.server.stop)
         plain = [
             sys.executable,
             str(Path(__file__).with_name("plain_server.py")),
             str(parquet),
             f"--batch-rows={options.batch_rows}",
         ]
-        servers = [sluice.server, Server(*plain), Server(*plain, "--from-memory")]
-        try:
-            measure(options, sluice, parquet, *servers)
-        finally:
-            for server in servers:
-                server.stop()
+        measure_throughput(options, sluice, parquet, serve(*plain), serve(*plain, "--from-memory"))
+        measure_points(options, sluice, serve(options.bare))
 
 
-def measure(
-    options: argparse.Namespace, sluice: Sluice, parquet: Path, _: Server, from_parquet: Server, from_memory: Server
+def measure_throughput(
+    options: argparse.Namespace, sluice: Sluice, parquet: Path, from_parquet: Server, from_memory: Server
 ) -> None:
-    """Prints what is measured."""
+    """Prints how fast an ADBC client reads rows from Sluice and from pyarrow's servers."""
 
     def connections(server: Server, token: str | None = None) -> list[adbc_driver_flightsql.dbapi.Connection]:
         return [connect(server.uri, token) for _ in range(options.connections)]
@@ -182,7 +188,12 @@ def measure(
     for source in ("Parquet", "memory"):
         ratio = taken[f"{source}, pyarrow"] / taken[f"{source}, sluice"]
         print(f"  from {source:8} sluice / pyarrow {ratio:.2f}")
-    load = [options.load, "--uri", sluice.server.uri.replace("grpc://", "http://"), "--token", sluice.token]
+
+
+def measure_points(options: argparse.Namespace, sluice: Sluice, bare: Server) -> None:
+    """Prints how many point queries Sluice and a bare server answer, and what Sluice's idle sessions take."""
+    uris = [server.uri.replace("grpc://", "http://") for server in (sluice.server, bare)]
+    load = [options.load, "--uri", uris[0], "--bare-uri", uris[1], "--token", sluice.token]
     load += ["--query", "SELECT id, value FROM bench.points WHERE id = $1", "--pid", str(sluice.server.process.pid)]
     load += ["--seconds", str(options.seconds)]
     figures = json.loads(subprocess.run(load, stdout=subprocess.PIPE, text=True, check=True).stdout)

@@ -1,4 +1,5 @@
-//! TPC-H data and queries for measuring, beside the binaries that measure: `bench` and `tpch`.
+//! TPC-H data and queries for measuring, beside the binaries: `bench` measures the engine and `flight_load` a server, with
+//! `bare_flight` to compare it with; `tpch` writes data.
 //!
 //! Nothing of the product depends on this crate. It uses [`sluice_engine`](../sluice_engine/index.html) as the command
 //! line does, through sessions.

@@ -132,34 +132,55 @@ impl Lookup {
     }
 }
 
+/// What an operator of a lookup does.
+enum Operator {
+    /// Chooses rows by conditions.
+    Chooses,
+    /// Answers columns and constants.
+    Answers,
+    Sorts,
+    /// Passes rows on as they are.
+    Passes,
+}
+
+impl Operator {
+    /// That of `plan`; `None` where lookups have no such operator.
+    fn of(plan: &LogicalPlan) -> Option<Self> {
+        Some(match plan {
+            LogicalPlan::Filter(_) | LogicalPlan::TableScan(_) => Self::Chooses,
+            LogicalPlan::Projection(_) => Self::Answers,
+            LogicalPlan::Sort(_) => Self::Sorts,
+            LogicalPlan::Limit(_) | LogicalPlan::SubqueryAlias(_) => Self::Passes,
+            LogicalPlan::Aggregate(_)
+            | LogicalPlan::Window(_)
+            | LogicalPlan::Join(_)
+            | LogicalPlan::Union(_)
+            | LogicalPlan::Distinct(_)
+            | LogicalPlan::Subquery(_)
+            | LogicalPlan::Unnest(_)
+            | LogicalPlan::RecursiveQuery(_)
+            | LogicalPlan::Values(_)
+            | LogicalPlan::EmptyRelation(_)
+            | LogicalPlan::Repartition(_)
+            | LogicalPlan::Extension(_)
+            | LogicalPlan::Statement(_)
+            | LogicalPlan::Explain(_)
+            | LogicalPlan::Analyze(_)
+            | LogicalPlan::Dml(_)
+            | LogicalPlan::Ddl(_)
+            | LogicalPlan::Copy(_)
+            | LogicalPlan::DescribeTable(_) => return None,
+        })
+    }
+}
+
 /// About how much memory `plan` takes, if it is the plan of a lookup.
 fn bytes_of_lookup(plan: &LogicalPlan) -> Option<usize> {
-    let own: Option<usize> = match plan {
-        LogicalPlan::Filter(filter) => bytes_of_condition(&filter.predicate),
-        LogicalPlan::TableScan(scan) => scan.filters.iter().map(bytes_of_condition).sum(),
-        LogicalPlan::Projection(_) | LogicalPlan::Sort(_) | LogicalPlan::Limit(_) | LogicalPlan::SubqueryAlias(_) => {
-            plan.expressions().iter().map(|value| is_plain(value).then_some(BYTES_PER_EXPRESSION)).sum()
-        }
-        LogicalPlan::Aggregate(_)
-        | LogicalPlan::Window(_)
-        | LogicalPlan::Join(_)
-        | LogicalPlan::Union(_)
-        | LogicalPlan::Distinct(_)
-        | LogicalPlan::Subquery(_)
-        | LogicalPlan::Unnest(_)
-        | LogicalPlan::RecursiveQuery(_)
-        | LogicalPlan::Values(_)
-        | LogicalPlan::EmptyRelation(_)
-        | LogicalPlan::Repartition(_)
-        | LogicalPlan::Extension(_)
-        | LogicalPlan::Statement(_)
-        | LogicalPlan::Explain(_)
-        | LogicalPlan::Analyze(_)
-        | LogicalPlan::Dml(_)
-        | LogicalPlan::Ddl(_)
-        | LogicalPlan::Copy(_)
-        | LogicalPlan::DescribeTable(_) => None,
+    let bytes_of: fn(&Expr) -> Option<usize> = match Operator::of(plan)? {
+        Operator::Chooses => bytes_of_condition,
+        Operator::Answers | Operator::Sorts | Operator::Passes => bytes_of_plain,
     };
+    let own = plan.expressions().iter().map(bytes_of).sum();
     let columns = plan.schema().fields().len() * BYTES_PER_COLUMN;
     plan.inputs().into_iter().map(bytes_of_lookup).chain([own, Some(columns)]).sum()
 }
@@ -216,10 +237,10 @@ fn bytes_of_condition(condition: &Expr) -> Option<usize> {
     Some(below? + BYTES_PER_EXPRESSION)
 }
 
-/// Whether `value` is a constant or a column, by whatever name.
-fn is_plain(value: &Expr) -> bool {
+/// About how much memory `value` takes, if it is a constant or a column, by whatever name.
+fn bytes_of_plain(value: &Expr) -> Option<usize> {
     let value = unaliased(value);
-    value.as_literal().is_some() || value.try_as_col().is_some()
+    (value.as_literal().is_some() || value.try_as_col().is_some()).then_some(BYTES_PER_EXPRESSION)
 }
 
 fn unaliased(value: &Expr) -> &Expr {
@@ -232,8 +253,8 @@ fn is_short(plan: &LogicalPlan) -> bool {
     let (mut operators, mut parts, mut constants) = (0, 0, 0);
     let is_long = plan.exists(|node| {
         operators += 1;
-        match node {
-            LogicalPlan::Filter(_) | LogicalPlan::TableScan(_) => {
+        match Operator::of(node) {
+            Some(Operator::Chooses) => {
                 for condition in node.expressions() {
                     condition.apply(|part| {
                         parts += 1;
@@ -242,33 +263,15 @@ fn is_short(plan: &LogicalPlan) -> bool {
                     })?;
                 }
             }
-            LogicalPlan::Projection(projection) => {
-                let columns = projection.expr.iter().filter_map(|value| unaliased(value).try_as_col());
-                if columns.collect::<HashSet<_>>().len() < projection.expr.len() {
+            Some(Operator::Answers) => {
+                let answered = node.expressions();
+                let columns = answered.iter().filter_map(|value| unaliased(value).try_as_col());
+                if columns.collect::<HashSet<_>>().len() < answered.len() {
                     return Ok(true);
                 }
             }
-            LogicalPlan::Limit(_) | LogicalPlan::SubqueryAlias(_) => {}
-            LogicalPlan::Sort(_)
-            | LogicalPlan::Aggregate(_)
-            | LogicalPlan::Window(_)
-            | LogicalPlan::Join(_)
-            | LogicalPlan::Union(_)
-            | LogicalPlan::Distinct(_)
-            | LogicalPlan::Subquery(_)
-            | LogicalPlan::Unnest(_)
-            | LogicalPlan::RecursiveQuery(_)
-            | LogicalPlan::Values(_)
-            | LogicalPlan::EmptyRelation(_)
-            | LogicalPlan::Repartition(_)
-            | LogicalPlan::Extension(_)
-            | LogicalPlan::Statement(_)
-            | LogicalPlan::Explain(_)
-            | LogicalPlan::Analyze(_)
-            | LogicalPlan::Dml(_)
-            | LogicalPlan::Ddl(_)
-            | LogicalPlan::Copy(_)
-            | LogicalPlan::DescribeTable(_) => return Ok(true),
+            Some(Operator::Passes) => {}
+            Some(Operator::Sorts) | None => return Ok(true),
         }
         Ok(operators > MOST_OPERATORS || parts > MOST_PARTS || constants > MOST_VALUES)
     });

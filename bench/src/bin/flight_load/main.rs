@@ -1,18 +1,18 @@
 //! Load on a running server: prepared point queries from several connections, and idle sessions.
 //!
-//! Every query binds another value, announces and fetches: three calls, as a driver makes them. What is printed is one
+//! Every query binds another value, announces and fetches: three calls, as a driver makes them. The same is asked of a server
+//! that does nothing else (`bare_flight`), in turns, so that it shows what the machine does at the time. What is printed is one
 //! JSON object.
+
+mod client;
 
 use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, ensure};
-use arrow::{
-    array::{Int64Array, RecordBatch},
-    datatypes::{DataType, Field, Schema},
-};
 use arrow_flight::sql::{SqlInfo, client::FlightSqlServiceClient};
 use clap::Parser;
-use futures::{TryStreamExt, future::try_join_all};
+use client::Script;
+use futures::future::try_join_all;
 use serde_json::json;
 use tokio::time::Instant;
 use tonic::transport::Channel;
@@ -23,10 +23,13 @@ struct Options {
     /// The server, as http://HOST:PORT
     #[arg(long)]
     uri: String,
+    /// The server that it is compared with
+    #[arg(long)]
+    bare_uri: String,
     /// The bearer token
     #[arg(long)]
     token: String,
-    /// A query with one parameter of type BIGINT that answers one row
+    /// A query with one parameter of type BIGINT that answers one row, and in its first column the parameter
     #[arg(long)]
     query: String,
     /// The parameter runs from 0 to here
@@ -35,9 +38,12 @@ struct Options {
     /// How many connections query at the same time
     #[arg(long, default_value_t = 16)]
     connections: usize,
-    /// For how long, in seconds
+    /// For how long each server is queried, in seconds
     #[arg(long, default_value_t = 10)]
     seconds: u64,
+    /// In how many turns
+    #[arg(long, default_value_t = 5)]
+    turns: u32,
     /// How many sessions are opened and left idle, after that
     #[arg(long, default_value_t = 500)]
     idle: usize,
@@ -49,18 +55,32 @@ struct Options {
 // One thread is plenty for the client, and leaves the cores to the server.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
-    let options = Arc::new(Options::parse());
-    // The first queries open files and plan for the first time; they are not what a server does all day.
-    run(&options, Duration::from_secs(1)).await?;
-    let mut taken = run(&options, Duration::from_secs(options.seconds)).await?;
+    let options = Options::parse();
+    let script = |uri: &str| Script::new(uri, &options.token, &options.query, options.values).map(Arc::new);
+    let scripts = [script(&options.uri)?, script(&options.bare_uri)?];
+    let mut taken = [Vec::new(), Vec::new()];
+    for turn in 0..=options.turns {
+        // The first queries open files and plan for the first time; they are not what a server does all day.
+        let warms_up = turn == 0;
+        let seconds = if warms_up { 1.0 } else { options.seconds as f64 / f64::from(options.turns) };
+        for (script, taken) in scripts.iter().zip(&mut taken) {
+            let queries = run(script, options.connections, Duration::from_secs_f64(seconds)).await?;
+            ensure!(!queries.is_empty(), "no query was answered");
+            if !warms_up {
+                taken.extend(queries);
+            }
+        }
+    }
+    let [mut taken, bare] = taken;
     taken.sort_unstable();
-    ensure!(!taken.is_empty(), "no query was answered");
     let at = |share: f64| taken[((taken.len() - 1) as f64 * share) as usize].as_secs_f64() * 1000.0;
     let before = resident_bytes(options.pid)?;
     let idle = idle(&options).await?;
     let after = resident_bytes(options.pid)?;
     let figures = json!({
         "queries_per_second": taken.len() as f64 / options.seconds as f64,
+        "bare_queries_per_second": bare.len() as f64 / options.seconds as f64,
+        "of_bare": taken.len() as f64 / bare.len() as f64,
         "p50_ms": at(0.5), "p99_ms": at(0.99), "max_ms": at(1.0),
         "connections": options.connections,
         "idle_sessions": idle.len(), "idle_sessions_mb": (after.saturating_sub(before)) as f64 / f64::from(1 << 20),
@@ -69,39 +89,18 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-/// Queries from all connections; answers how long each query took.
-async fn run(options: &Arc<Options>, duration: Duration) -> Result<Vec<Duration>> {
+/// Queries from all connections for so long; answers how long each query took.
+async fn run(script: &Arc<Script>, connections: usize, duration: Duration) -> Result<Vec<Duration>> {
     let until = Instant::now() + duration;
-    let clients = (0..options.connections).map(|number| {
-        let options = Arc::clone(options);
-        tokio::spawn(async move { query(&options, number, until).await })
+    let clients = (0..connections).map(|number| {
+        let script = Arc::clone(script);
+        tokio::spawn(async move { script.run(&format!("load {number}"), number, until).await })
     });
     let mut all = Vec::new();
     for taken in try_join_all(clients).await? {
         all.extend(taken?);
     }
     Ok(all)
-}
-
-async fn query(options: &Options, number: usize, until: Instant) -> Result<Vec<Duration>> {
-    let mut client = connect(options, &format!("load {number}")).await?;
-    let mut prepared = client.prepare(options.query.clone(), None).await?;
-    let schema = Arc::new(Schema::new(vec![Field::new("1", DataType::Int64, false)]));
-    let mut value = i64::try_from(number)?;
-    let mut taken = Vec::new();
-    while Instant::now() < until {
-        value = (value * 31 + 7) % options.values;
-        let started = Instant::now();
-        let row = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(Int64Array::from(vec![value]))])?;
-        prepared.set_parameters(row)?;
-        let info = prepared.execute().await?;
-        let ticket = info.endpoint.into_iter().next().and_then(|endpoint| endpoint.ticket).context("no ticket")?;
-        let batches: Vec<RecordBatch> = client.do_get(ticket).await?.try_collect().await?;
-        let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
-        ensure!(rows == 1, "{rows} rows where one was expected");
-        taken.push(started.elapsed());
-    }
-    Ok(taken)
 }
 
 /// Opens sessions, each on a connection of its own, and lets each ask one thing.
