@@ -119,6 +119,7 @@ impl Client<'_> {
     async fn ask(&mut self, bound: &Bytes, announced: &Bytes, value: usize) -> Result<()> {
         let row = self.script.values[value].clone();
         let [put] = exactly(self.call("DoPut", [bound.clone(), row]).await?)?;
+        // A server may name another handle there. These two keep theirs, which the next call shows.
         DoPutPreparedStatementResult::decode(PutResult::decode(put)?.app_metadata)?;
         let [info] = exactly(self.call("GetFlightInfo", [announced.clone()]).await?)?;
         let endpoint = FlightInfo::decode(info)?.endpoint.into_iter().next();
