@@ -11,7 +11,6 @@ The same point queries are asked of Sluice and of a server in Rust that answers 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import subprocess
 import sys
@@ -82,6 +81,12 @@ class Server:
         self.process.terminate()
         self.process.wait(60)
 
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
 
 class Sluice:
     """A home with the rows, and a server on it."""
@@ -128,26 +133,22 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=2, help="how often each connection reads the rows")
     parser.add_argument("--seconds", type=int, default=10)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as running:
+    with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         parquet = folder / "rows.parquet"
         write_rows(parquet, options.rows)
-
-        def serve(*command: str) -> Server:
-            server = Server(*command)
-            running.callback(server.stop)
-            return server
-
         sluice = Sluice(options.sluice, folder, parquet, options.batch_rows)
-        running.callback(sluice.server.stop)
         plain = [
             sys.executable,
             str(Path(__file__).with_name("plain_server.py")),
             str(parquet),
             f"--batch-rows={options.batch_rows}",
         ]
-        measure_throughput(options, sluice, parquet, serve(*plain), serve(*plain, "--from-memory"))
-        measure_points(options, sluice, serve(options.bare))
+        with sluice.server:
+            with Server(*plain) as from_parquet, Server(*plain, "--from-memory") as from_memory:
+                measure_throughput(options, sluice, parquet, from_parquet, from_memory)
+            with Server(options.bare) as bare:
+                measure_points(options, sluice, bare)
 
 
 def measure_throughput(
@@ -192,10 +193,11 @@ def measure_throughput(
 
 def measure_points(options: argparse.Namespace, sluice: Sluice, bare: Server) -> None:
     """Prints how many point queries Sluice and a bare server answer, and what Sluice's idle sessions take."""
-    uris = [server.uri.replace("grpc://", "http://") for server in (sluice.server, bare)]
-    load = [options.load, "--uri", uris[0], "--bare-uri", uris[1], "--token", sluice.token]
-    load += ["--query", "SELECT id, value FROM bench.points WHERE id = $1", "--pid", str(sluice.server.process.pid)]
-    load += ["--seconds", str(options.seconds)]
+    load = [options.load, "--token", sluice.token, "--seconds", str(options.seconds)]
+    load += ["--query", "SELECT id, value FROM bench.points WHERE id = $1"]
+    for prefix, server in (("", sluice.server), ("bare-", bare)):
+        load += [f"--{prefix}uri", server.uri.replace("grpc://", "http://")]
+        load += [f"--{prefix}pid", str(server.process.pid)]
     figures = json.loads(subprocess.run(load, stdout=subprocess.PIPE, text=True, check=True).stdout)
     print(json.dumps(figures, indent=2))
 

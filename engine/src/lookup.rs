@@ -136,10 +136,10 @@ impl Lookup {
 enum Operator {
     /// Chooses rows by conditions.
     Chooses,
-    /// Answers columns and constants.
+    /// Answers values, which in a lookup are columns and constants.
     Answers,
     Sorts,
-    /// Passes rows on as they are.
+    /// Passes rows on unchanged, all of them or some.
     Passes,
 }
 
@@ -180,9 +180,16 @@ fn bytes_of_lookup(plan: &LogicalPlan) -> Option<usize> {
         Operator::Chooses => bytes_of_condition,
         Operator::Answers | Operator::Sorts | Operator::Passes => bytes_of_plain,
     };
-    let own = plan.expressions().iter().map(bytes_of).sum();
-    let columns = plan.schema().fields().len() * BYTES_PER_COLUMN;
-    plan.inputs().into_iter().map(bytes_of_lookup).chain([own, Some(columns)]).sum()
+    let mut bytes = plan.schema().fields().len() * BYTES_PER_COLUMN;
+    let others = plan.apply_expressions(|value| {
+        let Some(more) = bytes_of(value) else { return Ok(TreeNodeRecursion::Stop) };
+        bytes += more;
+        Ok(TreeNodeRecursion::Continue)
+    });
+    if others.ok()? == TreeNodeRecursion::Stop {
+        return None;
+    }
+    plan.inputs().into_iter().map(bytes_of_lookup).chain([Some(bytes)]).sum()
 }
 
 /// About how much memory `condition` takes, if it holds columns, constants and parameters against each other.

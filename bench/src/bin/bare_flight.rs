@@ -1,7 +1,7 @@
 //! A Flight SQL server that answers point queries and nothing else: what tonic and arrow-flight cost by themselves.
 //!
-//! Whoever prepares anything is answered a row of two `BIGINT` columns by its number: binds it, announces, and fetches.
-//! There is no statement, no catalog, no principal and no record of what was asked.
+//! Whatever is prepared, the answer is the row whose number is bound, of two `BIGINT` columns. There is no statement, no
+//! catalog, no principal and no record of what was asked. The allocator is that of `sluice`.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -26,8 +26,13 @@ use futures::{StreamExt, TryStreamExt, stream};
 use parking_lot::Mutex;
 use prost::Message;
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
-use tonic::{Request, Response, Status, transport::Server};
+use tonic::{
+    Request, Response, Status,
+    transport::{Server, server::TcpIncoming},
+};
+
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// How many rows there are.
 const ROWS: i64 = 1000;
@@ -67,7 +72,9 @@ impl FlightSqlService for Points {
     ) -> Result<ActionCreatePreparedStatementResult, Status> {
         let mut prepared = self.prepared.lock();
         prepared.count += 1;
-        let prepared_statement_handle = Bytes::copy_from_slice(&prepared.count.to_le_bytes());
+        let mut handle = [0; 32];
+        handle[..8].copy_from_slice(&prepared.count.to_le_bytes());
+        let prepared_statement_handle = Bytes::copy_from_slice(&handle);
         Ok(ActionCreatePreparedStatementResult { prepared_statement_handle, ..Default::default() })
     }
 
@@ -120,10 +127,8 @@ impl FlightSqlService for Points {
 async fn main() -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("listening on grpc://{}", listener.local_addr()?);
-    let incoming = TcpListenerStream::new(listener).inspect(|socket| {
-        // Small answers do not wait for others.
-        let _ = socket.as_ref().map(|socket| socket.set_nodelay(true));
-    });
+    // Small answers do not wait for others.
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     Server::builder().add_service(FlightServiceServer::new(Points::new()?)).serve_with_incoming(incoming).await?;
     Ok(())
 }

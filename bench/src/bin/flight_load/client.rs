@@ -1,13 +1,13 @@
 //! A client for load: prepared point queries over one connection, with no more between it and the socket than HTTP/2.
 //!
-//! It shares the cores with the server that is measured, so that whatever it spends is missing there. It is one future, with
-//! no task or queue of its own, and encodes what it says over and over once.
+//! It shares the cores with the server that is measured, so that whatever it spends is missing there. A connection and what
+//! goes through it are one future, and what is said over and over is encoded once.
 
 use std::{future::poll_fn, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use arrow::{
-    array::{AsArray, Int64Array, RecordBatch},
+    array::{Array, AsArray, Int64Array, RecordBatch},
     datatypes::{DataType, Field, Int64Type, Schema},
 };
 use arrow_flight::{
@@ -20,56 +20,93 @@ use arrow_flight::{
 };
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use h2::client::{Connection, SendRequest};
-use http::{HeaderMap, HeaderValue, Request, header};
+use http::{HeaderMap, HeaderValue, Request, Uri, header};
 use prost::Message;
 use tokio::{net::TcpStream, time::Instant};
 
 /// How large a window the server is given for each answer: more than one takes.
 const WINDOW: u32 = 1 << 20;
 
-/// What is said to the server, whoever says it.
+/// What is said to a server, whoever says it.
 pub(crate) struct Script {
     authority: String,
+    do_action: Uri,
+    do_put: Uri,
+    get_flight_info: Uri,
+    do_get: Uri,
     token: HeaderValue,
     query: String,
-    /// The messages with the parameter's type, and with each of its values from 0 on.
+    /// The message with the parameter's type.
     schema: FlightData,
+    /// A message with each of its values, from 0 on.
     values: Vec<Bytes>,
 }
 
 impl Script {
-    /// Has `query`, which takes one `BIGINT`, asked of the server at `uri` with values from 0 to `values`.
+    /// Has `query`, which takes one `BIGINT`, asked of the server at `uri` with values from 0 on, and below `values`.
     pub(crate) fn new(uri: &str, token: &str, query: &str, values: i64) -> Result<Self> {
         let authority = uri.strip_prefix("http://").context("the server's address begins with http://")?;
+        let method = |name| Uri::try_from(format!("{uri}/arrow.flight.protocol.FlightService/{name}"));
         let schema = Arc::new(Schema::new(vec![Field::new("1", DataType::Int64, false)]));
         let parameter = |value| -> Result<[FlightData; 2]> {
             let row = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(Int64Array::from(vec![value]))])?;
-            let messages = batches_to_flight_data(&schema, vec![row])?;
-            messages.try_into().map_err(|_| anyhow!("a parameter is a schema and a row"))
+            exactly("messages of a parameter", batches_to_flight_data(&schema, vec![row])?)
         };
         let rows = (0..values).map(|value| Ok(framed(&parameter(value)?[1])));
         Ok(Self {
             authority: authority.to_owned(),
+            do_action: method("DoAction")?,
+            do_put: method("DoPut")?,
+            get_flight_info: method("GetFlightInfo")?,
+            do_get: method("DoGet")?,
             token: HeaderValue::try_from(format!("Bearer {token}"))?,
             query: query.to_owned(),
             schema: parameter(0)?[0].clone(),
             values: rows.collect::<Result<_>>()?,
         })
     }
+}
 
-    /// Queries over a connection of its own until then, in a session of the name; answers how long each query took.
-    pub(crate) async fn run(&self, session: &str, first: usize, until: Instant) -> Result<Vec<Duration>> {
-        let socket = TcpStream::connect(&self.authority).await?;
+/// A connection with a session, and a statement that was prepared in it.
+pub(crate) struct Client {
+    connection: Connection<TcpStream, Bytes>,
+    calls: Calls,
+    statement: Statement,
+}
+
+impl Client {
+    /// Connects, and prepares the query, in the session of the name. The first value is that after `value`.
+    pub(crate) async fn connect(script: &Arc<Script>, session: &str, value: usize) -> Result<Self> {
+        let socket = TcpStream::connect(&script.authority).await?;
         socket.set_nodelay(true)?;
-        let (sender, connection) =
+        let (sender, mut connection) =
             h2::client::Builder::new().initial_window_size(WINDOW).handshake::<_, Bytes>(socket).await?;
-        let client = Client { script: self, session: HeaderValue::try_from(session)?, sender };
-        alongside(connection, client.query(first, until)).await
+        let mut calls = Calls { script: Arc::clone(script), session: HeaderValue::try_from(session)?, sender };
+        let statement = alongside(&mut connection, calls.prepare(value)).await?;
+        Ok(Self { connection, calls, statement })
+    }
+
+    /// Asks one query after the other as long as it is not yet `until`; answers how long each took.
+    pub(crate) async fn query(&mut self, until: Instant) -> Result<Vec<Duration>> {
+        let Self { connection, calls, statement } = self;
+        let querying = async {
+            let mut taken = Vec::new();
+            while Instant::now() < until {
+                let started = Instant::now();
+                calls.ask(statement).await?;
+                taken.push(started.elapsed());
+            }
+            Ok(taken)
+        };
+        alongside(connection, querying).await
     }
 }
 
 /// Does `work`, whose calls go through `connection`.
-async fn alongside<T>(connection: Connection<TcpStream, Bytes>, work: impl Future<Output = Result<T>>) -> Result<T> {
+async fn alongside<T>(
+    connection: &mut Connection<TcpStream, Bytes>,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
     tokio::select! {
         biased;
         done = work => done,
@@ -80,75 +117,76 @@ async fn alongside<T>(connection: Connection<TcpStream, Bytes>, work: impl Futur
     }
 }
 
-struct Client<'a> {
-    script: &'a Script,
+/// A statement that was prepared, and what is said about it.
+struct Statement {
+    handle: Bytes,
+    /// The message that binds it, before that with the value.
+    bind: Bytes,
+    announce: Bytes,
+    value: usize,
+}
+
+/// The calls of a session.
+struct Calls {
+    script: Arc<Script>,
     session: HeaderValue,
     sender: SendRequest<Bytes>,
 }
 
-impl Client<'_> {
-    async fn query(mut self, first: usize, until: Instant) -> Result<Vec<Duration>> {
-        let handle = self.prepare().await?;
-        let command = CommandPreparedStatementQuery { prepared_statement_handle: handle };
-        let descriptor = FlightDescriptor::new_cmd(command.as_any().encode_to_vec());
-        let bound = framed(&self.script.schema.clone().with_descriptor(descriptor.clone()));
-        let announced = framed(&descriptor);
-        let mut value = first;
-        let mut taken = Vec::new();
-        while Instant::now() < until {
-            value = (value * 31 + 7) % self.script.values.len();
-            let started = Instant::now();
-            self.ask(&bound, &announced, value).await?;
-            taken.push(started.elapsed());
-        }
-        Ok(taken)
-    }
-
-    async fn prepare(&mut self) -> Result<Bytes> {
+impl Calls {
+    async fn prepare(&mut self, value: usize) -> Result<Statement> {
         let request = ActionCreatePreparedStatementRequest { query: self.script.query.clone(), transaction_id: None };
-        let action =
-            Action { r#type: "CreatePreparedStatement".to_owned(), body: request.as_any().encode_to_vec().into() };
-        let [result] = exactly(self.call("DoAction", [framed(&action)]).await?)?;
-        let result = arrow_flight::Result::decode(result)?;
-        let result: ActionCreatePreparedStatementResult =
-            Any::decode(result.body)?.unpack()?.context("no prepared statement")?;
-        Ok(result.prepared_statement_handle)
+        let body = request.as_any().encode_to_vec().into();
+        let action = Action { r#type: "CreatePreparedStatement".to_owned(), body };
+        let [result] = exactly("results", self.call(self.script.do_action.clone(), framed(&action)).await?)?;
+        let result: Option<ActionCreatePreparedStatementResult> =
+            Any::decode(arrow_flight::Result::decode(result)?.body)?.unpack()?;
+        let handle = result.context("no statement is prepared")?.prepared_statement_handle;
+        let command = CommandPreparedStatementQuery { prepared_statement_handle: handle.clone() };
+        let descriptor = FlightDescriptor::new_cmd(command.as_any().encode_to_vec());
+        let announce = framed(&descriptor);
+        let bind = framed(&self.script.schema.clone().with_descriptor(descriptor));
+        Ok(Statement { handle, bind, announce, value })
     }
 
-    /// Binds `value`, announces the execution, and fetches its row.
-    async fn ask(&mut self, bound: &Bytes, announced: &Bytes, value: usize) -> Result<()> {
-        let row = self.script.values[value].clone();
-        let [put] = exactly(self.call("DoPut", [bound.clone(), row]).await?)?;
-        // A server may name another handle there. These two keep theirs, which the next call shows.
-        DoPutPreparedStatementResult::decode(PutResult::decode(put)?.app_metadata)?;
-        let [info] = exactly(self.call("GetFlightInfo", [announced.clone()]).await?)?;
-        let endpoint = FlightInfo::decode(info)?.endpoint.into_iter().next();
-        let ticket: Ticket = endpoint.and_then(|endpoint| endpoint.ticket).context("no ticket")?;
-        let messages = self.call("DoGet", [framed(&ticket)]).await?;
+    /// Binds the next value, announces the execution, and fetches its row: the value and its double.
+    async fn ask(&mut self, statement: &mut Statement) -> Result<()> {
+        statement.value = (statement.value * 31 + 7) % self.script.values.len();
+        let bound = [&*statement.bind, &*self.script.values[statement.value]].concat();
+        let [put] = exactly("results", self.call(self.script.do_put.clone(), bound.into()).await?)?;
+        let put = DoPutPreparedStatementResult::decode(PutResult::decode(put)?.app_metadata)?;
+        ensure!(put.prepared_statement_handle.is_none_or(|handle| handle == statement.handle), "another handle");
+
+        let announced = self.call(self.script.get_flight_info.clone(), statement.announce.clone()).await?;
+        let [info] = exactly("announcements", announced)?;
+        let [endpoint] = exactly("endpoints", FlightInfo::decode(info)?.endpoint)?;
+        let ticket: Ticket = endpoint.ticket.context("no ticket")?;
+
+        let messages = self.call(self.script.do_get.clone(), framed(&ticket)).await?;
         let messages = messages.into_iter().map(FlightData::decode).collect::<Result<Vec<_>, _>>()?;
-        let [row] = exactly(flight_data_to_batches(&messages)?)?;
-        ensure!(row.num_rows() == 1, "{} rows where one was expected", row.num_rows());
-        let found = row.column(0).as_primitive_opt::<Int64Type>().context("the first column is no BIGINT")?;
-        ensure!(usize::try_from(found.value(0))? == value, "another row than that of {value}");
+        let [row] = exactly("batches", flight_data_to_batches(&messages)?)?;
+        let found = row.columns().iter().map(|column| {
+            let numbers = column.as_primitive_opt::<Int64Type>().filter(|numbers| numbers.null_count() == 0)?;
+            Some(numbers.values().to_vec())
+        });
+        let value = i64::try_from(statement.value)?;
+        ensure!(found.eq([Some(vec![value]), Some(vec![value * 2])]), "another row than that of {value}");
         Ok(())
     }
 
-    /// The messages of an answer.
-    async fn call<const N: usize>(&mut self, method: &str, messages: [Bytes; N]) -> Result<Vec<Bytes>> {
+    /// The messages that answer those in `said`.
+    async fn call(&mut self, method: Uri, said: Bytes) -> Result<Vec<Bytes>> {
         poll_fn(|ctx| self.sender.poll_ready(ctx)).await?;
-        let request =
-            Request::post(format!("http://{}/arrow.flight.protocol.FlightService/{method}", self.script.authority))
-                .header(header::CONTENT_TYPE, "application/grpc")
-                .header(header::TE, "trailers")
-                .header(header::AUTHORIZATION, &self.script.token)
-                .header("x-sluice-session", &self.session)
-                .body(())?;
+        let request = Request::post(method)
+            .header(header::CONTENT_TYPE, "application/grpc")
+            .header(header::TE, "trailers")
+            .header(header::AUTHORIZATION, &self.script.token)
+            .header("x-sluice-session", &self.session)
+            .body(())?;
         let (answer, mut sending) = self.sender.send_request(request, false)?;
-        for (number, message) in messages.into_iter().enumerate() {
-            sending.send_data(message, number == N - 1)?;
-        }
+        sending.send_data(said, true)?;
         let (head, mut body) = answer.await?.into_parts();
-        ensure!(head.status.is_success(), "{method} is answered with {}", head.status);
+        ensure!(head.status.is_success(), "a call is answered with {}", head.status);
         let mut received = BytesMut::new();
         while let Some(data) = body.data().await {
             let data = data?;
@@ -156,15 +194,16 @@ impl Client<'_> {
             received.put(data);
         }
         let trailers = body.trailers().await?;
-        succeeded(method, trailers.as_ref().unwrap_or(&head.headers))?;
+        succeeded(trailers.as_ref().unwrap_or(&head.headers))?;
         unframed(received.freeze())
     }
 }
 
 /// Fails by the status that gRPC gives in `headers`, unless it is a good one.
-fn succeeded(method: &str, headers: &HeaderMap) -> Result<()> {
+fn succeeded(headers: &HeaderMap) -> Result<()> {
     let said = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    ensure!(said("grpc-status") == "0", "{method} failed: {}", said("grpc-message"));
+    let status = said("grpc-status");
+    ensure!(status == "0", "a call failed with status {status}: {}", said("grpc-message"));
     Ok(())
 }
 
@@ -190,7 +229,7 @@ fn unframed(mut bytes: Bytes) -> Result<Vec<Bytes>> {
     Ok(messages)
 }
 
-/// As many as were expected, and no others.
-fn exactly<T, const N: usize>(found: Vec<T>) -> Result<[T; N]> {
-    found.try_into().map_err(|found: Vec<T>| anyhow!("{} where {N} was expected", found.len()))
+/// As many of `what` as were expected, and no others.
+fn exactly<T, const N: usize>(what: &str, found: Vec<T>) -> Result<[T; N]> {
+    found.try_into().map_err(|found: Vec<T>| anyhow!("{} {what} where {N} was expected", found.len()))
 }
