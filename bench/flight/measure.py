@@ -18,6 +18,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import Self
 
 import adbc_driver_flightsql.dbapi
 import pyarrow as pa
@@ -81,7 +82,7 @@ class Server:
         self.process.terminate()
         self.process.wait(60)
 
-    def __enter__(self) -> Server:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
