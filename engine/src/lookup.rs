@@ -180,16 +180,13 @@ fn bytes_of_lookup(plan: &LogicalPlan) -> Option<usize> {
         Operator::Chooses => bytes_of_condition,
         Operator::Answers | Operator::Sorts | Operator::Passes => bytes_of_plain,
     };
-    let mut bytes = plan.schema().fields().len() * BYTES_PER_COLUMN;
-    let others = plan.apply_expressions(|value| {
-        let Some(more) = bytes_of(value) else { return Ok(TreeNodeRecursion::Stop) };
-        bytes += more;
-        Ok(TreeNodeRecursion::Continue)
+    let mut bytes = Some(plan.schema().fields().len() * BYTES_PER_COLUMN);
+    let looked_at = plan.apply_expressions(|value| {
+        bytes = bytes.zip(bytes_of(value)).map(|(bytes, more)| bytes + more);
+        Ok(if bytes.is_some() { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
     });
-    if others.ok()? == TreeNodeRecursion::Stop {
-        return None;
-    }
-    plan.inputs().into_iter().map(bytes_of_lookup).chain([Some(bytes)]).sum()
+    looked_at.ok()?;
+    plan.inputs().into_iter().map(bytes_of_lookup).chain([bytes]).sum()
 }
 
 /// About how much memory `condition` takes, if it holds columns, constants and parameters against each other.
