@@ -3,7 +3,11 @@
 //! It shares the cores with the server that is measured, so that whatever it spends is missing there. A connection and what
 //! goes through it are one future, and what is said over and over is encoded once.
 
-use std::{future::poll_fn, sync::Arc, time::Duration};
+use std::{
+    future::poll_fn,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use arrow::{
@@ -22,7 +26,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use h2::client::{Connection, SendRequest};
 use http::{HeaderMap, HeaderValue, Request, Uri, header};
 use prost::Message;
-use tokio::{net::TcpStream, time::Instant};
+use tokio::net::TcpStream;
 
 /// How large a window the server is given for each answer: more than one takes.
 const WINDOW: u32 = 1 << 20;

@@ -126,7 +126,7 @@ impl Measured {
         let until = started + duration;
         let querying = self.clients.drain(..).map(|mut client| {
             tokio::spawn(async move {
-                let taken = client.query(until.into()).await?;
+                let taken = client.query(until).await?;
                 anyhow::Ok((client, taken))
             })
         });
