@@ -43,6 +43,13 @@ pub enum CatalogError {
     /// The home was opened for reading, or may not be written.
     #[error("the home is read-only: its catalog `{}` cannot be written", .0.display())]
     ReadOnly(PathBuf),
+    /// The home may not be written, and whoever wrote it last was stopped before the catalog was one file again.
+    #[error(
+        "the home is read-only, and changes to its catalog wait in `{}-wal`, which only somebody who may write the home \
+         can finish: let them run any command in it, such as `sluice runs`",
+        .0.display()
+    )]
+    Unfinished(PathBuf),
     /// No space is left where the catalog is.
     #[error("the disk that holds the catalog is full; nothing was changed")]
     DiskFull,
@@ -223,6 +230,7 @@ impl CatalogError {
             | Self::NewerHome { .. }
             | Self::OlderHome { .. }
             | Self::ReadOnly(_)
+            | Self::Unfinished(_)
             | Self::DiskFull
             | Self::Busy
             | Self::Store(_) => ErrorClass::Unavailable,

@@ -162,6 +162,12 @@ impl Engine {
         })))
     }
 
+    /// Closes the home, also for its sessions, and leaves its catalog as a single file unless somebody else has it
+    /// open. Nothing is lost without it, and whoever may only read the home needs it.
+    pub async fn close(&self) {
+        self.catalog().close().await;
+    }
+
     /// The catalog. It decides nothing: whoever asks it must have decided.
     pub fn catalog(&self) -> &Catalog {
         &self.0.catalog

@@ -24,6 +24,9 @@ const MIGRATIONS: [&str; 2] =
 /// How long to wait for another process that changes the catalog.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// SQLite's code where it may not make or open one of the files beside a store.
+const SQLITE_CANTOPEN: &str = "14";
+
 /// How many statements may read at the same time.
 const READERS: u32 = 8;
 
@@ -79,6 +82,10 @@ impl Catalog {
                 let readers = pool(READERS, connect_options(path).read_only(true).immutable(true));
                 let format = read_format(path, &readers).await?;
                 (readers, format)
+            }
+            // What waits there may be a revocation: the catalog without it is not the catalog.
+            Err(CatalogError::Store(error)) if code(&error).as_deref() == Some(SQLITE_CANTOPEN) => {
+                return Err(CatalogError::Unfinished(path.to_owned()));
             }
             format => (readers, format?),
         };
@@ -159,12 +166,15 @@ async fn read_format(path: &Path, pool: &SqlitePool) -> Result<StoreFormat> {
     Ok(StoreFormat { format, made_by })
 }
 
+fn code(error: &sqlx::Error) -> Option<String> {
+    error.as_database_error().and_then(|problem| problem.code().map(String::from))
+}
+
 /// A store without our tables makes SQLite refuse the statement; one that is no store at all, the file.
 fn not_a_catalog(path: &Path, error: sqlx::Error) -> CatalogError {
     const SQLITE_CORRUPT: &str = "11";
     const SQLITE_NOTADB: &str = "26";
-    let code = error.as_database_error().and_then(|problem| problem.code().map(String::from));
-    match (code.as_deref(), CatalogError::from(error)) {
+    match (code(&error).as_deref(), CatalogError::from(error)) {
         (Some(SQLITE_CORRUPT | SQLITE_NOTADB), _) | (_, CatalogError::Statement(_)) => {
             CatalogError::NotACatalog(path.to_owned())
         }

@@ -9,7 +9,7 @@ use crate::{failure::Failure, screen::Screen};
 /// Makes a home in `dir`; whoever runs this administers it.
 pub(super) async fn init(dir: &Path, screen: &mut Screen) -> Result<(), Failure> {
     let creator = creator();
-    Engine::create(dir, &creator).await?;
+    Engine::create(dir, &creator).await?.close().await;
     let dir = dir.display();
     screen.say(&format!(
         "made a home in `{dir}`; `{creator}` administers it, and reads only what is granted\n\

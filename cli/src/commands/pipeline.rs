@@ -101,20 +101,19 @@ impl File {
 /// `sluice approve`.
 pub(super) async fn approve(common: &Common, path: &Path, screen: &mut Screen) -> Result<(), Failure> {
     let file = File::read(path)?;
-    let session = home::session(common, Domain::default()).await?;
-    file.approve(&session, screen).await
+    home::with_session(common, Domain::default(), async |session| file.approve(&session, screen).await).await
 }
 
 /// `sluice run`.
 pub(super) async fn run(common: &Common, args: &PipelineArgs, screen: &mut Screen) -> Result<(), Failure> {
     let file = File::read(&args.file)?;
-    let session = home::session(common, file.pipeline.header().domain).await?;
-    file.run(&session, &args.parameters, screen).await
+    let domain = file.pipeline.header().domain;
+    home::with_session(common, domain, async |session| file.run(&session, &args.parameters, screen).await).await
 }
 
 /// `sluice check`.
 pub(super) async fn check(common: &Common, args: &PipelineArgs, screen: &mut Screen) -> Result<(), Failure> {
     let file = File::read(&args.file)?;
-    let session = home::session(common, file.pipeline.header().domain).await?;
-    file.check(&session, &args.parameters, screen).await
+    let domain = file.pipeline.header().domain;
+    home::with_session(common, domain, async |session| file.check(&session, &args.parameters, screen).await).await
 }

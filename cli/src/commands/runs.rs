@@ -1,6 +1,6 @@
 //! `sluice runs`.
 
-use sluice_engine::EngineError;
+use sluice_engine::{EngineError, Session};
 use sluice_model::Domain;
 
 use crate::{
@@ -13,7 +13,15 @@ use crate::{
 
 /// Lists the latest runs, newest first.
 pub(super) async fn list(common: &Common, limit: u32, screen: &mut Screen) -> Result<(), Failure> {
-    let session = home::session(common, Domain::default()).await?;
+    home::with_session(common, Domain::default(), async |session| latest(&session, limit, screen).await).await
+}
+
+/// Shows the stages of one run.
+pub(super) async fn show(common: &Common, id: &str, screen: &mut Screen) -> Result<(), Failure> {
+    home::with_session(common, Domain::default(), async |session| stages(&session, id, screen).await).await
+}
+
+async fn latest(session: &Session, limit: u32, screen: &mut Screen) -> Result<(), Failure> {
     let runs = session.engine().catalog().runs(limit).await.map_err(EngineError::from)?;
     let answer = Answer::default()
         .text("run", runs.iter().map(|run| &run.id))
@@ -34,9 +42,7 @@ pub(super) async fn list(common: &Common, limit: u32, screen: &mut Screen) -> Re
     Ok(render::answer(screen, &answer.finish().map_err(CliError::from)?, "")?)
 }
 
-/// Shows the stages of one run.
-pub(super) async fn show(common: &Common, id: &str, screen: &mut Screen) -> Result<(), Failure> {
-    let session = home::session(common, Domain::default()).await?;
+async fn stages(session: &Session, id: &str, screen: &mut Screen) -> Result<(), Failure> {
     let run = session.engine().catalog().run(id).await.map_err(EngineError::from)?;
     let (_, stages) = run.ok_or_else(|| CliError::NoRun(id.to_owned()))?;
     // A row count that was withheld from whoever ran the stage is withheld from whoever reads about it.

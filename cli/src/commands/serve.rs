@@ -1,5 +1,6 @@
 //! `sluice serve`.
 
+use sluice_engine::Engine;
 use sluice_flight_server::{Listen, Server, Tls};
 
 use crate::{
@@ -8,9 +9,13 @@ use crate::{
     home,
 };
 
-/// Serves until it is told to end. What scripts wait for is one line on standard error.
+/// Serves until it is told to end.
 pub(super) async fn serve(common: &Common, args: ServeArgs) -> Result<(), Failure> {
-    let engine = home::open(common).await?;
+    home::with_engine(common, async |engine| listen(engine.clone(), args).await).await
+}
+
+/// What scripts wait for is one line on standard error.
+async fn listen(engine: Engine, args: ServeArgs) -> Result<(), Failure> {
     let tls = args.tls_cert.zip(args.tls_key).map(|(certificate, key)| Tls {
         certificate,
         key,

@@ -20,11 +20,11 @@ pub(super) async fn sql(common: &Common, args: SqlArgs, screen: &mut Screen) -> 
         (None, None) if std::io::stdin().is_terminal() => None,
         (None, None) => Some(standard_input()?),
     };
-    let mut session = home::session(common, Domain::default()).await?;
-    match script {
+    home::with_session(common, Domain::default(), async |mut session| match script {
         Some(script) => statements::run(&mut session, &script, screen).await,
         None => Ok(shell::run(session, screen).await?),
-    }
+    })
+    .await
 }
 
 fn standard_input() -> Result<Script, CliError> {

@@ -14,7 +14,7 @@ use crate::{
     args::DemoArgs,
     commands::pipeline::File,
     failure::{CliError, Failure, Script},
-    report,
+    home, report,
     screen::Screen,
     statements,
 };
@@ -52,11 +52,14 @@ pub(crate) async fn demo(args: &DemoArgs, screen: &mut Screen) -> Result<(), Fai
         .map_err(|source| CliError::System { what: "making a temporary folder", source })?;
     let dir = args.keep.clone().unwrap_or_else(|| temporary.path().join("home"));
     let engine = Engine::create(&dir, ADMIN).await?;
-    Demo { engine, datasets: args.datasets.clone(), stage: Stage::new(screen) }.tell().await
+    home::closing(engine, async |engine| {
+        Demo { engine, datasets: args.datasets.clone(), stage: Stage::new(screen) }.tell().await
+    })
+    .await
 }
 
 struct Demo<'a> {
-    engine: Engine,
+    engine: &'a Engine,
     datasets: PathBuf,
     stage: Stage<'a>,
 }

@@ -197,6 +197,7 @@ fn a_disk_that_takes_no_more_fails_the_write_and_keeps_the_table() {
 #[test]
 fn a_read_only_home_answers_nothing_unrecorded_and_says_why() {
     let home = Home::new();
+    let catalog = home.path().join("catalog.db");
     home.ok(&["sql", "-c", SMALL]);
     let (Ok(true), Some(user)) = (is_root(), unprivileged()) else { return };
     let run = format!("chmod -R a+rX,go-w '{0}' && chmod a+rx '{0}'/..", home.path().display());
@@ -205,9 +206,40 @@ fn a_read_only_home_answers_nothing_unrecorded_and_says_why() {
     let binary = home.dir.path().join("sluice");
     fs::copy(sluice.get_program(), &binary).unwrap();
     let command = format!("'{}' --home '{}' --as root sql -c 'SELECT 1'", binary.display(), home.path().display());
-    let output = Command::new("su").args(["-s", "/bin/sh", &user, "-c", &command]).output().unwrap();
-    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
-    assert!(stderr(&output).contains("read-only"), "{}", stderr(&output));
+    let refused = || {
+        let output = Command::new("su").args(["-s", "/bin/sh", &user, "-c", &command]).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+        stderr(&output)
+    };
+    let said = refused();
+    assert!(said.contains("the home is read-only: its catalog"), "{said}");
+
+    // A writer that was stopped, as by a failing machine, leaves its changes beside the catalog.
+    let killed = "import os, sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('PRAGMA wal_autocheckpoint = 0'); \
+                  c.execute('UPDATE meta SET epoch = epoch + 1'); c.commit(); os.remove(sys.argv[1] + '-shm'); os._exit(0)";
+    assert!(Command::new("python3").args(["-c", killed]).arg(&catalog).status().unwrap().success());
+    let said = refused();
+    assert!(said.contains("catalog.db-wal") && said.contains("sluice runs"), "{said}");
+    home.ok(&["runs"]);
+    let said = refused();
+    assert!(said.contains("the home is read-only: its catalog"), "{said}");
+}
+
+#[test]
+fn a_command_leaves_the_catalog_as_a_single_file() {
+    let home = Home::new();
+    let whole = |after: &str| {
+        let left = fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        let left: Vec<_> = left.filter(|name| name.to_string_lossy().starts_with("catalog.db-")).collect();
+        assert!(left.is_empty(), "{after}: {left:?}");
+    };
+    whole("init");
+    home.ok(&["sql", "-c", SMALL]);
+    whole("sql");
+    home.fails(1, &["sql", "-c", "SELECT nothing_of_the_kind"]);
+    whole("a statement that fails");
+    home.ok(&["runs"]);
+    whole("runs");
 }
 
 fn is_root() -> std::io::Result<bool> {
