@@ -127,7 +127,9 @@ async fn grants(
 ) -> Result<Outcome, EngineError> {
     let standing = session.standing().await?;
     let catalog = session.engine().catalog();
-    if let Some(principal) = principal {
+    let administers = standing.decisions().administer().is_allowed();
+    // Who exists is for admins to know: to others an unknown principal is one without grants that they may see.
+    if let Some(principal) = principal.filter(|_| administers) {
         require_kind(session, principal).await?;
     }
     let object = match object {
@@ -140,9 +142,9 @@ async fn grants(
         Some(GrantObject::Table(name)) => Some(Stored::Table(session.visible_record(name, &standing).await?.id)),
     };
     let filter = GrantFilter { principal: principal.map(|principal| principal.name.clone()), object };
-    let administers = standing.decisions().administer().is_allowed();
+    let asked = |record: &GrantRecord| principal.is_none_or(|principal| principal.kind == record.kind);
     let mut rows = Vec::new();
-    for record in catalog.grants(&filter).await? {
+    for record in catalog.grants(&filter).await?.into_iter().filter(asked) {
         if administers || concerns(session, &record, &standing).await? {
             rows.push([
                 Cell::from(format!("{} {}", record.kind, record.grant.principal)),

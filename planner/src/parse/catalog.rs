@@ -85,6 +85,11 @@ fn external(cursor: &mut Cursor<'_>) -> Result<CreateExternal, ParseError> {
 }
 
 fn table(cursor: &mut Cursor<'_>, or_replace: bool) -> Result<CreateTable, ParseError> {
+    if or_replace && cursor.at_all(&["IF", "NOT", "EXISTS"]) {
+        return Err(
+            cursor.error_at(cursor.here(), "OR REPLACE and IF NOT EXISTS contradict each other: write one of them")
+        );
+    }
     let if_not_exists = cursor.take(&["IF", "NOT", "EXISTS"]);
     let name = cursor.table_name()?;
     if cursor.take(&["AS"]) {

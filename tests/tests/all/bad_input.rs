@@ -22,6 +22,9 @@ fn wrong_sql_says_what_was_expected_and_where() {
         ("CREATE EXTERNAL TABLE a.b STORED AS XML LOCATION 'x'", "PARQUET, CSV, JSON or DELTA"),
         ("SHOW NOTHING", "LINEAGE"),
         ("SELECT 'open", "Unterminated"),
+        ("CREATE OR REPLACE TABLE IF NOT EXISTS a.b AS SELECT 1 AS x", "contradict each other"),
+        ("SELECT 1 IN (SELECT 1)", "in WHERE, in HAVING"),
+        ("SELECT EXISTS (SELECT 1) FROM (VALUES (1)) AS v (n)", "in WHERE, in HAVING"),
         ("SELECT unnest([1, 2]) FROM (VALUES (1)) AS v (n) ORDER BY n", "reaches selected columns alone"),
     ] {
         let said = home.fails(1, &["sql", "-c", text]);

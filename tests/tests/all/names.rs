@@ -35,6 +35,21 @@ async fn columns_that_exist_twice_or_not_at_all_are_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_exists_is_for_admins_to_know() {
+    let home = TestHome::new().await;
+    home.ok(ADMIN, "GRANT READ ON TAG public TO USER ana; GRANT READ ON TAG public TO USER eve").await;
+    let none = home.ok("eve", "SHOW GRANTS TO USER nobody").await;
+    assert!(none.is_empty(), "{none:#?}");
+    for other in ["USER ana", "GROUP ana", "GROUP eve"] {
+        assert_eq!(home.ok("eve", &format!("SHOW GRANTS TO {other}")).await, none, "{other}");
+    }
+    assert_eq!(home.ok("eve", "SHOW GRANTS TO USER eve").await, ["USER eve|READ|TAG public|"]);
+    assert_eq!(home.ok(ADMIN, "SHOW GRANTS TO USER ana").await, ["USER ana|READ|TAG public|"]);
+    assert!(home.error(ADMIN, "SHOW GRANTS TO USER nobody").await.contains("does not exist"));
+    assert!(home.error(ADMIN, "SHOW GRANTS TO GROUP ana").await.contains("not a GROUP"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_hidden_object_and_a_missing_one_look_the_same() {
     let home = TestHome::new().await;
     home.file("broken.parquet", "this is not Parquet");

@@ -188,6 +188,24 @@ async fn a_merge_updates_inserts_and_deletes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn rows_that_another_query_chooses_are_deleted_by_merge() {
+    let home = TestHome::new().await;
+    home.ok("bot", "CREATE TABLE lab.t AS SELECT n FROM (VALUES (1), (2), (3)) AS v (n)").await;
+    home.ok("bot", "CREATE TABLE lab.gone AS SELECT n FROM (VALUES (1), (3), (3), (NULL)) AS v (n)").await;
+    for statement in [
+        "DELETE FROM lab.t WHERE n IN (SELECT n FROM lab.gone)",
+        "UPDATE lab.t SET n = 0 WHERE EXISTS (SELECT 1 FROM lab.gone g WHERE g.n = lab.t.n)",
+    ] {
+        let error = home.run("bot", statement).await.unwrap_err();
+        assert!(error.hint().is_some_and(|hint| hint.contains("MERGE INTO")), "{statement}: {error}");
+    }
+    let merge =
+        "MERGE INTO lab.t AS t USING (SELECT DISTINCT n FROM lab.gone) AS s ON t.n = s.n WHEN MATCHED THEN DELETE";
+    assert_eq!(home.ok("bot", merge).await, ["changed lab.t (2 rows)"]);
+    assert_eq!(home.ok("bot", "SELECT n FROM lab.t").await, ["2"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn counts_are_withheld_from_who_may_only_process() {
     let home = TestHome::new().await;
     assert_eq!(
