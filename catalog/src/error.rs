@@ -43,7 +43,8 @@ pub enum CatalogError {
     /// The home was opened for reading, or may not be written.
     #[error("the home is read-only: its catalog `{}` cannot be written", .0.display())]
     ReadOnly(PathBuf),
-    /// The home may not be written, and whoever wrote it last was stopped before the catalog was one file again.
+    /// The home may not be written, changes wait in the log beside the catalog, and the index that reading the log takes is
+    /// missing.
     #[error(
         "the home is read-only, and changes to its catalog wait in `{}-wal`, which only somebody who may write the home \
          can finish: let them run any command in it, such as `sluice runs`",

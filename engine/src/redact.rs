@@ -57,15 +57,6 @@ pub(crate) fn redact(error: &DataFusionError, tables: &[TableName]) -> EngineErr
         ),
         DataFusionError::IoError(_) => unreadable(tables),
         DataFusionError::ResourcesExhausted(_) => out_of_memory(),
-        DataFusionError::NotImplemented(what) if is_boolean_subquery(what) => told(
-            "`IN (SELECT …)` and `EXISTS` stand in the conditions of queries only: in WHERE, in HAVING, or in ON of an \
-             inner join",
-            ErrorClass::Caller,
-            Some(
-                "use a join; rows that a query chooses are changed or deleted by MERGE INTO t USING (SELECT DISTINCT …) \
-                 AS s ON … WHEN MATCHED THEN …",
-            ),
-        ),
         DataFusionError::Plan(_)
         | DataFusionError::NotImplemented(_)
         | DataFusionError::Configuration(_)
@@ -74,7 +65,11 @@ pub(crate) fn redact(error: &DataFusionError, tables: &[TableName]) -> EngineErr
         | DataFusionError::Substrait(_) => told(
             "the query is understood, but its parts do not fit together or are not supported",
             ErrorClass::Caller,
-            Some("check the types of what is compared, joined or passed to functions"),
+            // The same whatever it was: which part it is may be that of a view, whose text is not everybody's to know.
+            Some(
+                "check the types of what is compared, joined or passed to functions; write IN (SELECT …) and EXISTS \
+                 outside of WHERE as joins, and in UPDATE and DELETE as MERGE",
+            ),
         ),
         DataFusionError::Internal(_) => told("the query engine failed on this plan", ErrorClass::Bug, None),
         _ => told(
@@ -83,12 +78,6 @@ pub(crate) fn redact(error: &DataFusionError, tables: &[TableName]) -> EngineErr
             Some("look at casts, divisions and functions that refuse some values"),
         ),
     }
-}
-
-/// Whether the engine could not place a subquery that gives a boolean. It has no other name for it than its message.
-fn is_boolean_subquery(unsupported: &str) -> bool {
-    let expression = unsupported.strip_prefix("Physical plan does not support logical expression ");
-    expression.is_some_and(|expression| expression.starts_with("InSubquery(") || expression.starts_with("Exists("))
 }
 
 fn unreadable(tables: &[TableName]) -> EngineError {

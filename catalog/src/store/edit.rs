@@ -25,7 +25,7 @@ pub(super) struct Writers {
 
 impl Writers {
     pub(super) async fn close(&self) {
-        self.journal.close();
+        self.journal.close().await;
         self.durable.close().await;
         self.prompt.close().await;
     }

@@ -74,11 +74,12 @@ impl Journal {
     }
 
     /// Writes what waits, and ends.
-    pub(super) fn close(&self) {
+    pub(super) async fn close(&self) {
         let Some((queue, thread)) = self.running.lock().take() else { return };
         drop(queue);
-        // A thread that panicked has nothing more to write.
-        let _ = thread.join();
+        // It may wait long for another process, which is not to keep the caller from giving up. A thread that panicked
+        // has nothing more to write.
+        let _ = tokio::task::spawn_blocking(|| thread.join()).await;
     }
 }
 

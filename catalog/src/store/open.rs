@@ -51,7 +51,7 @@ impl Catalog {
     ///
     /// # Errors
     /// [`CatalogError::HomeMissing`], [`CatalogError::NotACatalog`], or [`CatalogError::NewerHome`] where a later
-    /// version of Sluice has changed the catalog's format.
+    /// version of Sluice has changed the catalog's format; [`CatalogError::Unfinished`] where it cannot be written.
     pub async fn open(path: &Path) -> Result<Self> {
         if !path.is_file() {
             return Err(CatalogError::HomeMissing(path.to_owned()));
@@ -84,7 +84,9 @@ impl Catalog {
                 (readers, format)
             }
             // What waits there may be a revocation: the catalog without it is not the catalog.
-            Err(CatalogError::Store(error)) if code(&error).as_deref() == Some(SQLITE_CANTOPEN) => {
+            Err(CatalogError::Store(error))
+                if code(&error).as_deref() == Some(SQLITE_CANTOPEN) && lacks_index_alone(path) =>
+            {
                 return Err(CatalogError::Unfinished(path.to_owned()));
             }
             format => (readers, format?),
@@ -133,9 +135,19 @@ fn is_writable(path: &Path) -> bool {
 }
 
 fn log_is_empty(path: &Path) -> bool {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    fs::metadata(PathBuf::from(log)).map_or(true, |metadata| metadata.len() == 0)
+    fs::metadata(beside(path, "-wal")).map_or(true, |metadata| metadata.len() == 0)
+}
+
+/// Whether catalog and log can be read, and the index into the log, which reading takes, is missing.
+fn lacks_index_alone(path: &Path) -> bool {
+    let readable = |path: &Path| fs::File::open(path).is_ok();
+    readable(path) && readable(&beside(path, "-wal")) && !beside(path, "-shm").exists()
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut file = path.as_os_str().to_owned();
+    file.push(suffix);
+    file.into()
 }
 
 /// Which version of the tables a store has.

@@ -128,7 +128,7 @@ async fn grants(
     let standing = session.standing().await?;
     let catalog = session.engine().catalog();
     let administers = standing.decisions().administer().is_allowed();
-    // Who exists is for admins to know: to others an unknown principal is one without grants that they may see.
+    // To others than admins an unknown principal is one without grants that they may see.
     if let Some(principal) = principal.filter(|_| administers) {
         require_kind(session, principal).await?;
     }

@@ -35,7 +35,7 @@ async fn columns_that_exist_twice_or_not_at_all_are_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_exists_is_for_admins_to_know() {
+async fn show_grants_tells_admins_alone_who_exists() {
     let home = TestHome::new().await;
     home.ok(ADMIN, "GRANT READ ON TAG public TO USER ana; GRANT READ ON TAG public TO USER eve").await;
     let none = home.ok("eve", "SHOW GRANTS TO USER nobody").await;
