@@ -1,6 +1,9 @@
 //! Making and opening homes.
 
-use std::fs;
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use sluice_model::ErrorClass;
 use sqlx::{Connection, Executor, SqliteConnection};
@@ -127,7 +130,31 @@ async fn changes_grow_the_epoch_and_records_do_not() {
     home.declare(&["pii"]).await;
     assert_eq!(home.catalog.epoch().await.unwrap(), before + 1);
     home.catalog.create_tag(&tag("pii"), Default::default(), None, "ann").await.unwrap_err();
-    let record = AuditRecord {
+    let record = query_record();
+    let id = home.catalog.record_audit(record.clone()).await.unwrap();
+    home.catalog.finish_audit(id, 3).await.unwrap();
+    assert_eq!(home.catalog.epoch().await.unwrap(), before + 1, "neither a refused change nor a record counts");
+    let filter = AuditFilter { principal: Some("ann".into()), limit: Some(5) };
+    assert_eq!(home.catalog.audit(&filter).await.unwrap(), [AuditRecord { rows: Some(3), ..record }]);
+    assert_eq!(home.catalog.audit(&AuditFilter { principal: Some("bob".into()), limit: None }).await.unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn closing_can_be_given_up_while_another_process_writes() {
+    let home = Home::new().await;
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(home.catalog.path());
+    let mut other = SqliteConnection::connect_with(&options).await.unwrap();
+    other.execute("BEGIN IMMEDIATE").await.unwrap();
+    let soon = Duration::from_millis(100);
+    tokio::time::timeout(soon, home.catalog.record_audit(query_record())).await.unwrap_err();
+    let begun = Instant::now();
+    tokio::time::timeout(soon, home.catalog.close()).await.unwrap_err();
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    other.execute("ROLLBACK").await.unwrap();
+}
+
+fn query_record() -> AuditRecord {
+    AuditRecord {
         at_ms: 1,
         principal: "ann".into(),
         domain: Domain::Production,
@@ -139,13 +166,7 @@ async fn changes_grow_the_epoch_and_records_do_not() {
         analysis_us: 7,
         rows: None,
         detail: Arc::new(Value::Null),
-    };
-    let id = home.catalog.record_audit(record.clone()).await.unwrap();
-    home.catalog.finish_audit(id, 3).await.unwrap();
-    assert_eq!(home.catalog.epoch().await.unwrap(), before + 1, "neither a refused change nor a record counts");
-    let filter = AuditFilter { principal: Some("ann".into()), limit: Some(5) };
-    assert_eq!(home.catalog.audit(&filter).await.unwrap(), [AuditRecord { rows: Some(3), ..record }]);
-    assert_eq!(home.catalog.audit(&AuditFilter { principal: Some("bob".into()), limit: None }).await.unwrap(), []);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
