@@ -163,7 +163,7 @@ impl Engine {
     }
 
     /// Closes the home, also for its sessions, and leaves its catalog as a single file unless somebody else has it
-    /// open. Nothing is lost without it, and whoever may only read the home needs it.
+    /// open. Nothing is lost without it; with it nothing is left that only somebody who may write the home can finish.
     pub async fn close(&self) {
         self.catalog().close().await;
     }

@@ -51,7 +51,8 @@ impl Catalog {
     ///
     /// # Errors
     /// [`CatalogError::HomeMissing`], [`CatalogError::NotACatalog`], or [`CatalogError::NewerHome`] where a later
-    /// version of Sluice has changed the catalog's format; [`CatalogError::Unfinished`] where it cannot be written.
+    /// version of Sluice has changed the catalog's format. Where the catalog cannot be written,
+    /// [`CatalogError::OlderHome`] and [`CatalogError::Unfinished`].
     pub async fn open(path: &Path) -> Result<Self> {
         if !path.is_file() {
             return Err(CatalogError::HomeMissing(path.to_owned()));
@@ -69,7 +70,8 @@ impl Catalog {
     /// Opens the catalog at `path` without the ability to change it.
     ///
     /// # Errors
-    /// As [`Self::open`]; and [`CatalogError::OlderHome`], since a catalog of an earlier version cannot be updated.
+    /// As [`Self::open`]; [`CatalogError::OlderHome`], since a catalog of an earlier version cannot be updated, and
+    /// [`CatalogError::Unfinished`], since neither can the log beside it.
     pub async fn open_read_only(path: &Path) -> Result<Self> {
         if !path.is_file() {
             return Err(CatalogError::HomeMissing(path.to_owned()));

@@ -14,7 +14,7 @@ pub(super) async fn serve(common: &Common, args: ServeArgs) -> Result<(), Failur
     home::with_engine(common, async |engine| listen(engine.clone(), args).await).await
 }
 
-/// What scripts wait for is one line on standard error.
+/// Listens, and says so in the one line on standard error that scripts wait for.
 async fn listen(engine: Engine, args: ServeArgs) -> Result<(), Failure> {
     let tls = args.tls_cert.zip(args.tls_key).map(|(certificate, key)| Tls {
         certificate,

@@ -217,9 +217,9 @@ fn a_read_only_home_answers_nothing_unrecorded_and_says_why() {
     assert!(said.contains("the home is read-only: its catalog"), "{said}");
 
     // A home that was copied from under a writer, without the index of its log.
-    let killed = "import os, sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('PRAGMA wal_autocheckpoint = 0'); \
+    let writer = "import os, sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('PRAGMA wal_autocheckpoint = 0'); \
                   c.execute('UPDATE meta SET epoch = epoch + 1'); c.commit(); os.remove(sys.argv[1] + '-shm'); os._exit(0)";
-    assert!(Command::new("python3").args(["-c", killed]).arg(&catalog).status().unwrap().success());
+    assert!(Command::new("python3").args(["-c", writer]).arg(&catalog).status().unwrap().success());
     let said = refused();
     assert!(said.contains("catalog.db-wal") && said.contains("sluice runs"), "{said}");
     home.ok(&["runs"]);
